@@ -1,0 +1,1 @@
+"""Engines: the networks and how they are trained, one package a framework."""

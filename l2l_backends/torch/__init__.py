@@ -1,0 +1,1 @@
+"""The PyTorch engine.  Importing this package does not import torch."""

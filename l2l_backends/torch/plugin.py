@@ -1,0 +1,1 @@
+"""Hook implementations of the PyTorch engine; imports no framework."""

@@ -1,0 +1,64 @@
+"""Interfaces of the four kinds of component, the records that announce them, and the registry.
+
+A plugin module needs ``from l2l_core.components import hookimpl, LossInfo`` (or the record of
+its kind); the class behind it subclasses :class:`Loss`, :class:`Augmenter`, :class:`Metric` or
+:class:`Restorer`.  Importing this package loads neither NumPy nor a framework.
+"""
+
+from l2l_core.components.augmenter import Augmenter
+from l2l_core.components.geometry import Geometry, Padding
+from l2l_core.components.hookspecs import hookimpl
+from l2l_core.components.loss import Loss, masked_mean
+from l2l_core.components.metric import MergeableMetric, Metric
+from l2l_core.components.records import (
+    API,
+    AugmenterInfo,
+    LossInfo,
+    MetricInfo,
+    OpsInfo,
+    RestorerInfo,
+)
+from l2l_core.components.restorer import NoOptions, Restorer
+from l2l_core.components.training import (
+    EpochRecord,
+    Events,
+    FitReport,
+    Paired,
+    Sample,
+    Samples,
+    Schedule,
+    Single,
+    TrainingState,
+    Unpaired,
+    ValidationSamples,
+)
+
+__all__ = [
+    "API",
+    "Augmenter",
+    "AugmenterInfo",
+    "EpochRecord",
+    "Events",
+    "FitReport",
+    "Geometry",
+    "Loss",
+    "LossInfo",
+    "MergeableMetric",
+    "Metric",
+    "MetricInfo",
+    "NoOptions",
+    "OpsInfo",
+    "Padding",
+    "Paired",
+    "Restorer",
+    "RestorerInfo",
+    "Sample",
+    "Samples",
+    "Schedule",
+    "Single",
+    "TrainingState",
+    "Unpaired",
+    "ValidationSamples",
+    "hookimpl",
+    "masked_mean",
+]

@@ -1,0 +1,262 @@
+"""Options from plain values (TOML, JSON, keyword arguments) into a component's own attrs class.
+
+Strict, on cattrs: unknown keys are refused with the nearest known one, nothing is converted
+silently (no ``"3"`` to 3, no ``true`` to 1), and all problems come at once, each with its path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import PurePath
+from typing import Any, TypeVar, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import (
+    AttributeValidationNote,
+    ClassValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn
+from cattrs.strategies import configure_union_passthrough
+
+from l2l_core.errors import OptionsError
+
+T = TypeVar("T")
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    type(None): "nothing",
+    dict: "a table",
+}
+
+
+def describe(kind: Any) -> str:
+    """Return a type in words that a person who writes TOML knows."""
+    if kind in _WORDS:
+        return _WORDS[kind]
+    origin = get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(describe(arg) for arg in get_args(kind) if arg is not type(None))
+    if origin is typing.Literal:
+        return "one of " + ", ".join(repr(arg) for arg in get_args(kind))
+    if origin in (tuple, list):
+        return f"a list of {describe(get_args(kind)[0]).removeprefix('a ')}s"
+    if attrs.has(kind):
+        return "a table"
+    return str(getattr(kind, "__name__", kind))
+
+
+class _WrongType(TypeError):
+    def __init__(self, value: Any, kind: Any) -> None:
+        got = "a table" if isinstance(value, Mapping) else repr(value)
+        super().__init__(f"got {got}, expected {describe(kind)}")
+
+
+def _strict(kind: type, accepted: tuple[type, ...]) -> Any:
+    def structure(value: Any, _: Any) -> Any:
+        # bool is an int to Python, and to nobody who writes a configuration.
+        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+            raise _WrongType(value, kind)
+        return kind(value)
+
+    return structure
+
+
+def _literal(value: Any, kind: Any) -> Any:
+    if not any(value == arg and type(value) is type(arg) for arg in get_args(kind)):
+        near = difflib.get_close_matches(str(value), [str(arg) for arg in get_args(kind)], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"got {value!r}, expected {describe(kind)}{hint}")
+    return value
+
+
+def _with_validators(
+    error: ClassValidationError, values: Mapping[str, Any], kind: Any, made: Converter
+) -> ClassValidationError:
+    """Add what the validators find to an error that kept the instance from being made.
+
+    Without this a value out of range is reported only after every other problem was mended.
+    """
+    found = list(error.exceptions)
+    reported = {_step(child) for child in found}
+    for attribute in attrs.fields(kind):
+        if attribute.validator is None or attribute.name not in values:
+            continue
+        if f".{attribute.name}" in reported:
+            continue
+        try:
+            value = made.structure(values[attribute.name], attribute.type)
+            attribute.validator(None, attribute, value)
+        except (ValueError, TypeError) as problem:
+            problem.add_note(AttributeValidationNote("", attribute.name, attribute.type))
+            found.append(problem)
+    return ClassValidationError(error.message, found, kind)
+
+
+@cache
+def converter() -> Converter:
+    """Return the strict converter that all options go through.
+
+    Lists become tuples, so that options stay frozen and hashable.
+    """
+    made = Converter(forbid_extra_keys=True, detailed_validation=True)
+    configure_union_passthrough(int | float | str | bool | None, made)
+    made.register_structure_hook(int, _strict(int, (int,)))
+    made.register_structure_hook(float, _strict(float, (int, float)))
+    made.register_structure_hook(str, _strict(str, (str,)))
+    made.register_structure_hook(bool, _strict(bool, (bool,)))
+    made.register_structure_hook_func(lambda kind: get_origin(kind) is typing.Literal, _literal)
+
+    def attrs_hook(kind: Any) -> Any:
+        inner = make_dict_structure_fn(kind, made, _cattrs_forbid_extra_keys=True)
+
+        def structure(value: Any, wanted: Any) -> Any:
+            if isinstance(value, kind):
+                return value
+            if not isinstance(value, Mapping):
+                raise _WrongType(value, dict)
+            try:
+                return inner(value, wanted)
+            except ClassValidationError as error:
+                raise _with_validators(error, value, kind, made) from None
+
+        return structure
+
+    made.register_structure_hook_factory(attrs.has, attrs_hook)
+
+    def sequence_hook(kind: Any) -> Any:
+        element = get_args(kind)[0]
+
+        def structure(value: Any, _: Any) -> Any:
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                raise _WrongType(value, kind)
+            items, problems = [], []
+            for index, item in enumerate(value):
+                try:
+                    items.append(made.structure(item, element))
+                except Exception as error:
+                    error.add_note(IterableValidationNote(f"item {index}", index, element))
+                    problems.append(error)
+            if problems:
+                raise IterableValidationError("items", problems, kind)
+            return tuple(items)
+
+        return structure
+
+    def is_homogeneous(kind: Any) -> bool:
+        args = get_args(kind)
+        return get_origin(kind) is tuple and len(args) == 2 and args[1] is Ellipsis
+
+    made.register_structure_hook_factory(is_homogeneous, sequence_hook)
+
+    def union_hook(kind: Any) -> Any:
+        members = [member for member in get_args(kind) if member is not type(None)]
+
+        def structure(value: Any, _: Any) -> Any:
+            if value is None and type(None) in get_args(kind):
+                return None
+            problems = []
+            for member in members:
+                try:
+                    return made.structure(value, member)
+                except Exception as error:
+                    problems.append((member, error))
+            # The member of the value's own shape has the telling problem; a bare type mismatch
+            # of the others has not.
+            for _member, error in problems:
+                if not isinstance(error, _WrongType):
+                    raise error
+            raise _WrongType(value, kind)
+
+        return structure
+
+    made.register_structure_hook_factory(
+        lambda kind: get_origin(kind) in (typing.Union, types.UnionType), union_hook
+    )
+    made.register_unstructure_hook(PurePath, str)
+    return made
+
+
+def problems_of(error: BaseException, path: str = "") -> Iterator[str]:
+    """Yield one line for each problem in an error of :func:`converter`, with its path."""
+    if isinstance(error, IterableValidationError | ClassValidationError):
+        for child in error.exceptions:
+            yield from problems_of(child, path + _step(child))
+    elif isinstance(error, ForbiddenExtraKeysError):
+        known = [a.name for a in attrs.fields(error.cl)]
+        for key in sorted(error.extra_fields):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = (
+                f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
+            )
+            yield f"unknown key {key!r}{hint}{_at(path)}"
+    elif isinstance(error, KeyError) and len(error.args) == 1:
+        yield f"required key {error.args[0]!r} is missing{_at(path.rpartition('.')[0])}"
+    else:
+        yield f"{' '.join(str(error).split())}{_at(path)}"
+
+
+def _step(error: BaseException) -> str:
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return f".{note.name}"
+        if isinstance(note, IterableValidationNote):
+            return f"[{note.index}]"
+    return ""
+
+
+def _at(path: str) -> str:
+    return f" @ {path.removeprefix('.')}" if path else ""
+
+
+def structure(values: Any, kind: type[T], *, where: str = "") -> T:
+    """Return an instance of an attrs class made of plain values.
+
+    Parameters
+    ----------
+    values : mapping
+        Plain values, nested as the class is.
+    kind : type
+        An attrs class.
+    where : str, optional
+        Path that goes before every problem's own.
+
+    Raises
+    ------
+    OptionsError
+        Lists all problems, one a line, each with its path (``@ train.epochs``).
+
+    Examples
+    --------
+    >>> from l2l_core.components import Schedule
+    >>> structure({"epochs": 3}, Schedule).epochs
+    3
+    """
+    try:
+        return converter().structure(values, kind)
+    except Exception as error:
+        found = list(problems_of(error, where))
+        raise OptionsError("\n".join(found)) from error
+
+
+def unstructure(value: Any) -> Any:
+    """Return plain values (dicts, lists, numbers, text) that :func:`structure` takes back."""
+    return _plain(converter().unstructure(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value

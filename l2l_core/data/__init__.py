@@ -1,0 +1,1 @@
+"""Training data: pairs, splits, patches, simulated specimens."""

@@ -1,0 +1,1 @@
+"""Images: axes, reading, writing, statistics and normalisation."""

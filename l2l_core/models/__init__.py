@@ -1,0 +1,1 @@
+"""What is on disk after training: model folder and run folder."""

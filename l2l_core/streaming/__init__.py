@@ -1,0 +1,1 @@
+"""Restoring in tiles: exact, in memory and beyond."""

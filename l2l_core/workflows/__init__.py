@@ -1,0 +1,1 @@
+"""The jobs: train, restore, evaluate, simulate; one function each."""

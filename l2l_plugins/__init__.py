@@ -1,0 +1,1 @@
+"""The methods themselves, registered through entry points as any third party's are."""
