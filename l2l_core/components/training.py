@@ -125,10 +125,10 @@ class EpochRecord:
 
     epoch: int
     train: Mapping[str, float]
-    validation: Mapping[str, float]
-    learning_rate: float
-    seconds: float
-    best: bool
+    validation: Mapping[str, float] = field(factory=dict)
+    learning_rate: float = 0.0
+    seconds: float = 0.0
+    best: bool = True
 
 
 @define(frozen=True, kw_only=True)
