@@ -12,7 +12,7 @@ help:  ## Show what there is to make
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,test,lint]'
-	$(BIN)/python -m pip install --quiet --no-deps -e docs/examples/log_cosh_loss -e docs/examples/median_restorer
+	$(BIN)/python -m pip install --quiet --no-deps -e docs/examples/log_cosh_loss -e docs/examples/linear_filter_restorer
 	touch $@
 
 demo: $(STAMP)  ## Simulate pairs, train, restore, and write demo/report.html

@@ -1,0 +1,138 @@
+"""Show how long work goes on: a bar on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+from l2l_core.components.training import EpochRecord, Events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tqdm import tqdm
+
+_LINE_EVERY_SECONDS = 10.0
+
+
+class TrainingProgress(Events):
+    """A bar for each epoch on a terminal, a line for each epoch elsewhere.
+
+    Parameters
+    ----------
+    stream : text stream, optional
+        Where to write; stderr by default, so that stdout stays for results.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._bar: tqdm[Any] | None = None
+        self._epochs = 0
+        self._mean = 0.0
+
+    def message(self, text: str) -> None:
+        """Write a remark on a line of its own."""
+        self._close_bar()
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
+        """Open the epoch's bar."""
+        self._epochs, self._mean = epochs, 0.0
+        if self._stream.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=steps,
+                desc=f"epoch {epoch}/{epochs}",
+                unit="step",
+                file=self._stream,
+                leave=False,
+                dynamic_ncols=True,
+            )
+
+    def step_ended(self, step: int, loss: float) -> None:
+        """Move the bar, with the mean loss of the epoch so far."""
+        self._mean += (loss - self._mean) / step
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {self._mean:.4f}", refresh=False)
+            self._bar.update(1)
+
+    def epoch_ended(self, record: EpochRecord) -> None:
+        """Replace the bar by one line about the epoch."""
+        self._close_bar()
+        parts = [f"epoch {record.epoch}/{self._epochs}", _numbers("train", record.train)]
+        if record.validation:
+            parts.append(_numbers("validation", record.validation))
+        if record.learning_rate:
+            parts.append(f"rate {record.learning_rate:.2g}")
+        parts.append(f"{record.seconds:.0f} s")
+        if record.best:
+            parts.append("best so far")
+        self._stream.write("  ".join(parts) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Take the bar away; safe to call at any time."""
+        self._close_bar()
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class CountingProgress:
+    """Progress of work that comes in countable pieces: tiles, images, pairs.
+
+    Parameters
+    ----------
+    what : str
+        Label of the work, such as the name of the image.
+    unit : str
+        What is counted, in the singular.
+    stream : text stream, optional
+        Where to write; stderr by default.
+    """
+
+    def __init__(self, what: str, unit: str, stream: TextIO | None = None) -> None:
+        self._what, self._unit = what, unit
+        self._stream = stream or sys.stderr
+        self._bar: tqdm[Any] | None = None
+        self._last_line = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` pieces are ready."""
+        if self._stream.isatty():
+            if self._bar is None:
+                self._bar = self._opened(total)
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+        elif time.monotonic() - self._last_line > _LINE_EVERY_SECONDS:
+            # A log file has no use for a line a tile; short work leaves it alone altogether.
+            self._last_line = time.monotonic()
+            self._stream.write(f"{self._what}: {done} of {total} {self._unit}s\n")
+            self._stream.flush()
+
+    def _opened(self, total: int) -> tqdm[Any]:
+        from tqdm import tqdm
+
+        return tqdm(
+            total=total,
+            desc=self._what,
+            unit=self._unit,
+            file=self._stream,
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _numbers(label: str, values: Mapping[str, float]) -> str:
+    return f"{label} " + " ".join(f"{name} {value:.4f}" for name, value in values.items())
