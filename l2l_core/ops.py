@@ -8,16 +8,18 @@ and not in torch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PadMode = Literal["constant", "reflect", "edge"]
+
+_Array = NDArray[Any]
 
 
 class Ops(Protocol):
@@ -90,15 +92,17 @@ class Ops(Protocol):
     def stop_gradient(self, x: Any) -> Any:
         """Return x as a constant."""
 
-    def separable_filter(self, x: Any, kernel: Sequence[float], *, channel_axis: int) -> Any:
-        """Correlate every spatial axis with one 1D kernel, each channel for itself, unpadded.
+    def separable_filter(
+        self, x: Any, kernel: Sequence[float] | Sequence[Sequence[float]], *, channel_axis: int
+    ) -> Any:
+        """Correlate every spatial axis with a 1D kernel, each channel for itself, unpadded.
 
         Parameters
         ----------
         x : tensor
             Batch with a channel axis, (N, C, [Z,] Y, X) or (N, [Z,] Y, X, C).
-        kernel : sequence of float
-            K numbers, K not larger than any spatial side.
+        kernel : sequence of float, or one such sequence for each spatial axis
+            K numbers, K not larger than the side; a kernel of 1.0 alone leaves its axis as it is.
         channel_axis : {1, -1}
             Where the channels are.
 
@@ -106,6 +110,12 @@ class Ops(Protocol):
         -------
         tensor
             Each spatial side is K - 1 smaller.
+
+        Raises
+        ------
+        ValueError
+            If a kernel is empty or longer than its side, or there are more or fewer kernels than
+            spatial axes.
         """
 
     def average_pool(self, x: Any, size: Sequence[int], *, channel_axis: int) -> Any:
@@ -121,12 +131,78 @@ class Ops(Protocol):
         """
 
 
-_Array = NDArray[Any]
+@runtime_checkable
+class Differentiable(Protocol):
+    """What the :class:`Ops` of a framework with gradients offers besides, for tests of losses.
+
+    The suites of :mod:`l2l_core.testing` reach a framework through it, so that they import none.
+    """
+
+    def from_numpy(self, array: _Array) -> Any:
+        """Return a tensor with the values and dtype of an array."""
+
+    def to_numpy(self, tensor: Any) -> _Array:
+        """Return the values of a tensor as an array."""
+
+    def value_and_gradient(
+        self, function: Callable[[Any], Any], array: _Array
+    ) -> tuple[_Array, _Array]:
+        """Return a function's value at an array, and its gradient there.
+
+        Parameters
+        ----------
+        function : callable
+            From a tensor to a scalar tensor, on the operations of this framework.
+        array : ndarray
+            Where; of a floating dtype, which the computation keeps.
+
+        Returns
+        -------
+        value : ndarray
+            Without axes.
+        gradient : ndarray
+            Of the shape and dtype of `array`.
+        """
 
 
 def spatial_axes(ndim: int, channel_axis: int) -> tuple[int, ...]:
     """Return which axes of a batch are spatial: all but the first and the channels."""
     return tuple(axis for axis in range(1, ndim) if axis != channel_axis % ndim)
+
+
+def kernels_per_axis(
+    kernel: Sequence[float] | Sequence[Sequence[float]], sides: Sequence[int]
+) -> tuple[tuple[float, ...], ...]:
+    """Return a kernel for each spatial axis, written out where one serves all.
+
+    Parameters
+    ----------
+    kernel : sequence of float, or one such sequence for each axis
+        As :meth:`Ops.separable_filter` takes it.
+    sides : sequence of int
+        Length of each spatial axis.
+
+    Raises
+    ------
+    ValueError
+        If the kernels do not fit the axes.
+    """
+    if any(isinstance(entry, int | float) for entry in kernel):
+        kernels = (tuple(cast("Sequence[float]", kernel)),) * len(sides)
+    else:
+        kernels = tuple(tuple(entry) for entry in cast("Sequence[Sequence[float]]", kernel))
+    if len(kernels) != len(sides):
+        raise ValueError(
+            f"got {len(kernels)} filter kernels for {len(sides)} spatial axes; expected one for "
+            "each, or one for all"
+        )
+    for taps, side in zip(kernels, sides, strict=True):
+        if not 1 <= len(taps) <= side:
+            raise ValueError(
+                f"a filter kernel of {len(taps)} numbers does not fit an axis of {side} pixels; "
+                f"expected 1 to {side} numbers"
+            )
+    return kernels
 
 
 class NumpyOps:
@@ -158,7 +234,7 @@ class NumpyOps:
 
     def where(self, condition: _Array, x: Any, y: Any) -> _Array:
         """Return x where `condition` holds and y elsewhere."""
-        return np.where(condition, x, y)
+        return np.asarray(np.where(condition, x, y))
 
     def minimum(self, x: _Array, y: Any) -> _Array:
         """Return the smaller of each pair."""
@@ -218,16 +294,22 @@ class NumpyOps:
         """Return x; NumPy has no gradients."""
         return x
 
-    def separable_filter(self, x: _Array, kernel: Sequence[float], *, channel_axis: int) -> _Array:
-        """Correlate every spatial axis with one 1D kernel, unpadded."""
-        weights = np.asarray(kernel, dtype=np.float64)
-        size = len(weights)
-        for axis in spatial_axes(x.ndim, channel_axis):
-            full = ndimage.correlate1d(x, weights, axis=axis, mode="nearest", output=x.dtype)
-            first = size // 2
-            kept = slice(first, first + x.shape[axis] - size + 1)
-            x = full[(slice(None),) * axis + (kept,)]
-        return x
+    def separable_filter(
+        self, x: _Array, kernel: Sequence[float] | Sequence[Sequence[float]], *, channel_axis: int
+    ) -> _Array:
+        """Correlate every spatial axis with a 1D kernel, unpadded."""
+        # ndimage knows no float16.
+        filtered: _Array = x.astype(np.float32) if x.dtype == np.float16 else x
+        axes = spatial_axes(x.ndim, channel_axis)
+        kernels = kernels_per_axis(kernel, [x.shape[axis] for axis in axes])
+        for axis, weights in zip(axes, kernels, strict=True):
+            full = ndimage.correlate1d(
+                filtered, weights, axis=axis, mode="nearest", output=filtered.dtype
+            )
+            first = len(weights) // 2
+            kept = slice(first, first + x.shape[axis] - len(weights) + 1)
+            filtered = full[(slice(None),) * axis + (kept,)]
+        return filtered.astype(x.dtype, copy=False)
 
     def average_pool(self, x: _Array, size: Sequence[int], *, channel_axis: int) -> _Array:
         """Return means over blocks."""

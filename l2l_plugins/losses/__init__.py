@@ -1,0 +1,1 @@
+"""Losses, each written once on :class:`l2l_core.ops.Ops` for every framework."""
