@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from l2l_core.components import LossInfo, OpsInfo, hookimpl
+from l2l_core.components import AugmenterInfo, LossInfo, OpsInfo, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,41 @@ def l2l_losses() -> Iterator[LossInfo]:
         name="laplace",
         target="l2l_plugins.losses.pixelwise:Laplace",
         summary="Likelihood of a mean and a scale in every pixel, for probabilistic networks",
+    )
+
+
+@hookimpl
+def l2l_augmenters() -> Iterator[AugmenterInfo]:
+    """Yield the built-in augmenters."""
+    yield AugmenterInfo(
+        name="rotate90",
+        target="l2l_plugins.augmenters.geometric:Rotate90",
+        summary="Rotation by 0, 90, 180 or 270 degrees in the YX plane",
+    )
+    yield AugmenterInfo(
+        name="flip",
+        target="l2l_plugins.augmenters.geometric:Flip",
+        summary="Mirror images along the spatial axes",
+    )
+    yield AugmenterInfo(
+        name="zoom",
+        target="l2l_plugins.augmenters.geometric:Zoom",
+        summary="Magnification in the YX plane by one of several factors",
+    )
+    yield AugmenterInfo(
+        name="poisson_noise",
+        target="l2l_plugins.augmenters.intensity:PoissonNoise",
+        summary="Shot noise on the input",
+    )
+    yield AugmenterInfo(
+        name="gaussian_noise",
+        target="l2l_plugins.augmenters.intensity:GaussianNoise",
+        summary="Camera noise on the input",
+    )
+    yield AugmenterInfo(
+        name="intensity_jitter",
+        target="l2l_plugins.augmenters.intensity:IntensityJitter",
+        summary="Random contrast and brightness of the input",
     )
 
 
