@@ -137,7 +137,14 @@ class PatchesConfig:
         How many patches the validation samples are, at the most.
     """
 
-    shape: tuple[int, ...] = (128, 128)
+    shape: tuple[int, ...] = field(
+        default=(128, 128),
+        validator=[
+            validators.min_len(2),
+            validators.max_len(3),
+            validators.deep_iterable(validators.ge(1)),
+        ],
+    )
     foreground: float = field(default=0.4, validator=[validators.ge(0), validators.lt(1)])
     percentile: float = field(default=99.9, validator=[validators.gt(0), validators.le(100)])
     augmented: float = field(default=1.0, validator=[validators.ge(0), validators.le(1)])

@@ -88,8 +88,16 @@ class TrainingDivergedError(L2LError):
     """The loss became NaN or infinite."""
 
 
+class Interrupted(L2LError):
+    """The user stopped the work; the message says what is safe on disk and how to go on."""
+
+
 class OutOfMemory(L2LError, MemoryError):
     """A device has no memory left for a tile; the caller halves the tile and tries again."""
+
+
+class TilingError(L2LError, ValueError):
+    """A tile that is too small for the method's halo, or does not fit its axes."""
 
 
 class DeviceError(L2LError):

@@ -26,6 +26,10 @@ def _halo(value: Sequence[int | None] | int | None) -> tuple[int | None, ...]:
     return tuple(None if v is None else int(v) for v in value)
 
 
+def _names(value: Sequence[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
 @define(frozen=True)
 class Padding:
     """How an image is filled up to the next multiple.
@@ -92,7 +96,7 @@ class Geometry:
     channels_out: int = 1
     halo: tuple[int | None, ...] = field(default=0, converter=_halo)
     multiple: tuple[int, ...] = field(default=1, converter=_integers)
-    outputs: tuple[str, ...] = field(default=("mean",), converter=tuple)
+    outputs: tuple[str, ...] = field(default=("mean",), converter=_names)
     padding: Padding = Padding()
     scale: tuple[int, ...] = field(default=1, converter=_integers)
     output_axes: str = ""

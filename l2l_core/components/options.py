@@ -87,8 +87,8 @@ def _with_validators(
 
     Without this a value out of range is reported only after every other problem was mended.
     """
-    found = list(error.exceptions)
-    reported = {_step(child) for child in found}
+    reported = {_step(child) for child in error.exceptions}
+    found: dict[str, Exception] = {}
     for attribute in attrs.fields(kind):
         if attribute.validator is None or attribute.name not in values:
             continue
@@ -97,10 +97,24 @@ def _with_validators(
         try:
             value = made.structure(values[attribute.name], attribute.type)
             attribute.validator(None, attribute, value)
-        except (ValueError, TypeError) as problem:
-            problem.add_note(AttributeValidationNote("", attribute.name, attribute.type))
-            found.append(problem)
-    return ClassValidationError(error.message, found, kind)
+        except Exception as problem:
+            # A validator that compares with another attribute needs the instance that there is
+            # not, and fails in another way; it has its say once the rest is mended.
+            if isinstance(problem, ValueError | TypeError):
+                problem.add_note(AttributeValidationNote("", attribute.name, attribute.type))
+                found[_sentence(problem)] = problem
+    # The first of them may have come up already, without its path, when the instance was made.
+    first = [child for child in error.exceptions if _step(child) or _sentence(child) not in found]
+    return ClassValidationError(error.message, [*first, *found.values()], kind)
+
+
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is typing.Literal
+
+
+def _is_union(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin in (typing.Union, types.UnionType)
 
 
 @cache
@@ -115,7 +129,7 @@ def converter() -> Converter:
     made.register_structure_hook(float, _strict(float, (int, float)))
     made.register_structure_hook(str, _strict(str, (str,)))
     made.register_structure_hook(bool, _strict(bool, (bool,)))
-    made.register_structure_hook_func(lambda kind: get_origin(kind) is typing.Literal, _literal)
+    made.register_structure_hook_func(_is_literal, _literal)
 
     def attrs_hook(kind: Any) -> Any:
         inner = make_dict_structure_fn(kind, made, _cattrs_forbid_extra_keys=True)
@@ -170,19 +184,17 @@ def converter() -> Converter:
                 try:
                     return made.structure(value, member)
                 except Exception as error:
-                    problems.append((member, error))
+                    problems.append(error)
             # The member of the value's own shape has the telling problem; a bare type mismatch
             # of the others has not.
-            for _member, error in problems:
-                if not isinstance(error, _WrongType):
-                    raise error
+            for problem in problems:
+                if not isinstance(problem, _WrongType):
+                    raise problem
             raise _WrongType(value, kind)
 
         return structure
 
-    made.register_structure_hook_factory(
-        lambda kind: get_origin(kind) in (typing.Union, types.UnionType), union_hook
-    )
+    made.register_structure_hook_factory(_is_union, union_hook)
     made.register_unstructure_hook(PurePath, str)
     return made
 
@@ -203,7 +215,13 @@ def problems_of(error: BaseException, path: str = "") -> Iterator[str]:
     elif isinstance(error, KeyError) and len(error.args) == 1:
         yield f"required key {error.args[0]!r} is missing{_at(path.rpartition('.')[0])}"
     else:
-        yield f"{' '.join(str(error).split())}{_at(path)}"
+        yield f"{_sentence(error)}{_at(path)}"
+
+
+def _sentence(error: BaseException) -> str:
+    # Some validators of attrs put the attribute and the value behind the sentence.
+    said = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return " ".join(said.split()) or type(error).__name__
 
 
 def _step(error: BaseException) -> str:

@@ -75,6 +75,25 @@ class Restorer(ABC):
         self.channels_out = channels_out
         self.device = device
 
+    @classmethod
+    def outputs_of(cls, options: Any) -> tuple[str, ...]:
+        """Return what comes out with these options; equals ``geometry.outputs`` of an instance.
+
+        A configuration is checked with it before any restorer is made: a loss must find the
+        outputs that it reads.
+
+        Parameters
+        ----------
+        options : Options
+            Instance of the class's ``Options``.
+
+        Returns
+        -------
+        tuple of str
+            ``("mean",)``, or for instance ``("mean", "scale")`` of a probabilistic method.
+        """
+        return ("mean",)
+
     @abstractmethod
     def restore(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Restore a batch; pure, and no image of the batch has an influence on another.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
 from attrs import define, field, validators
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    # Only annotations need them, and a plugin is listed without loading NumPy.
+    import numpy as np  # noqa: TC004
+    from numpy.typing import NDArray  # noqa: TC004
 
     from l2l_core.components.restorer import Restorer
 

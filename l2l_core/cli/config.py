@@ -1,0 +1,91 @@
+"""``l2l config``: write, check and show the file that describes a training run."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from l2l_core.cli.output import remark, say, say_json
+from l2l_core.errors import OutputError
+
+PRESETS = ("default", "small")
+
+
+@click.group()
+def command() -> None:
+    """Write, check and show the file that describes a training run."""
+
+
+overrides_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a value, such as train.epochs=20 or loss.name=mse; may be repeated.",
+)
+
+
+@command.command("init")
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="default",
+    show_default=True,
+    help="default: every key with its meaning; small: a first try on a laptop.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write, which must not exist; the screen by default.",
+)
+def init(preset: str, out: Path | None) -> None:
+    """Write a commented configuration to begin with.
+
+    Only [data] has to be filled in; every other key stands there with its default.
+    """
+    text = (files("l2l_core.cli") / "presets" / f"{preset}.toml").read_text(encoding="utf-8")
+    if out is None:
+        say(text.rstrip("\n"))
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise OutputError(
+            f"{out} exists and is left as it is; choose another name, or remove it first"
+        ) from None
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror}") from error
+    remark(f"wrote {out}; fill in [data], then l2l config check {out}")
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@overrides_option
+def check(file: Path, overrides: tuple[str, ...]) -> None:
+    """Check a configuration, all components and their options included.
+
+    Reports every problem at once, each with its path.  The images are not looked at.
+    """
+    from l2l_core.config_file import load_config
+
+    load_config(file, overrides)
+    say(f"{file} is sound")
+
+
+@command.command("show")
+@click.argument("file", type=click.Path(path_type=Path))
+@overrides_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+def show(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Show a configuration in full, every default written out."""
+    from l2l_core.config_file import load_config, resolved, to_toml
+
+    tables = resolved(load_config(file, overrides))
+    if as_json:
+        say_json(tables)
+    else:
+        say(to_toml(tables).rstrip("\n"))
