@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from l2l_core.components import AugmenterInfo, LossInfo, OpsInfo, hookimpl
+from l2l_core.components import AugmenterInfo, LossInfo, OpsInfo, RestorerInfo, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@hookimpl
+def l2l_restorers() -> Iterator[RestorerInfo]:
+    """Yield the built-in restorers that need neither training nor a framework."""
+    yield RestorerInfo(
+        name="identity",
+        target="l2l_plugins.restorers.identity:Identity",
+        summary="The image as it is, to measure what everything around a restorer costs",
+        supervision="none",
+    )
+    yield RestorerInfo(
+        name="gaussian",
+        target="l2l_plugins.restorers.gaussian:Gaussian",
+        summary="Gaussian filter, the baseline that a network has to beat",
+        supervision="none",
+    )
 
 
 @hookimpl

@@ -1,0 +1,247 @@
+"""Restore an image that fits into memory, tile by tile, with the result of the whole image."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import evolve
+
+from l2l_core.errors import AxesError, ComponentError, OutOfMemory
+from l2l_core.streaming.tiling import Plan, Tile, halved, plan
+from l2l_core.streaming.window import read_window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from l2l_core.components.geometry import Geometry
+    from l2l_core.components.restorer import Restorer
+
+    Progress = Callable[[int, int], None]
+
+_BATCH_PIXELS = 1024 * 1024
+"""Pixels that go into one call where nobody says how many; small tiles are put together."""
+
+
+def restore_array(
+    restorer: Restorer,
+    array: NDArray[np.float32],
+    *,
+    tile: int | Sequence[int] | None = None,
+    batch: int | None = None,
+    fill: float | Sequence[float] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Restore one image in memory.
+
+    Parameters
+    ----------
+    restorer : Restorer
+        What restores a batch of tiles.
+    array : ndarray
+        (C, [Z,] Y, X) float32 over ``restorer.geometry.axes``, normalised as the restorer wants.
+    tile : int or sequence of int, optional
+        Sides of a tile at the most, halo included; changes memory and speed, never the result.
+    batch : int, optional
+        Tiles in one call; as many as make about a megapixel by default.
+    fill : float or one for each channel, optional
+        What stands in for pixels that are NaN or infinite: by default 0, the background of a
+        normalised image, and the mean of the channel for a restorer of raw intensities.
+    progress : callable, optional
+        Called with the number of finished tiles and of all tiles; begins anew where the tiles
+        have to be made smaller.
+
+    Returns
+    -------
+    dict of ndarray
+        For each of ``geometry.outputs`` (C_out, [Z,] Y, X) with the sides of the image times
+        ``geometry.scale``, of ``geometry.dtype``.  A pixel that is NaN or infinite in any channel
+        of the input is NaN in every channel here, and has been `fill` to its neighbours: beyond
+        the receptive field nothing changes, whatever the method does with a NaN.
+
+    Raises
+    ------
+    AxesError, ImageError
+        If the array's dimensions or channels are not the restorer's.
+    TilingError
+        If the tile is too small for the halo.
+    OutOfMemory
+        If the device has no memory even for one tile of the smallest size.
+    ComponentError
+        If the restorer returns something else than its geometry says.
+    """
+    geometry = restorer.geometry
+    _check_input(array, restorer)
+    pixels, missing = _filled(array, fill, normalizes=restorer.normalizes)
+    tiles = plan(pixels.shape[1:], _tiled(geometry), tile)
+    restored = _until_it_fits(restorer, pixels, tiles, batch, progress)
+    if missing is not None:
+        _blank(restored, missing, geometry)
+    return restored
+
+
+def _tiled(geometry: Geometry) -> Geometry:
+    """Return a geometry of which the plan has one tile where there are global statistics."""
+    return evolve(geometry, halo=None) if geometry.statistics_stages else geometry
+
+
+def _check_input(array: NDArray[Any], restorer: Restorer) -> None:
+    geometry = restorer.geometry
+    if array.ndim != 1 + len(geometry.axes):
+        raise AxesError(
+            f"got an array of shape {array.shape}; {type(restorer).__name__} expects the axes "
+            f"C{geometry.axes}, one channel axis and then {len(geometry.axes)} in space"
+        )
+    if array.shape[0] != geometry.channels_in:
+        raise AxesError(
+            f"got {array.shape[0]} channels; {type(restorer).__name__} takes "
+            f"{geometry.channels_in}; choose the channels that it was made for"
+        )
+
+
+def _filled(
+    array: NDArray[Any], fill: float | Sequence[float] | None, *, normalizes: bool
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the image without missing pixels, and where they are (None where there are none)."""
+    pixels = np.asarray(array, dtype=np.float32)
+    finite = np.isfinite(pixels)
+    if finite.all():
+        return pixels, None
+    if fill is None and normalizes:
+        fill = 0.0
+    if fill is None:
+        values = [
+            float(channel[valid].mean(dtype=np.float64)) if valid.any() else 0.0
+            for channel, valid in zip(pixels, finite, strict=True)
+        ]
+    else:
+        values = list(np.broadcast_to(np.asarray(fill, dtype=np.float64), (len(pixels),)))
+    pixels = pixels.copy()
+    for channel, valid, value in zip(pixels, finite, values, strict=True):
+        channel[~valid] = value
+    return pixels, np.asarray(~finite.all(axis=0))
+
+
+def _blank(
+    restored: dict[str, NDArray[np.float32]], missing: NDArray[np.bool_], geometry: Geometry
+) -> None:
+    """Write NaN where nothing was measured."""
+    names = list(geometry.axes)
+    for axis in reversed(range(len(names))):
+        if names[axis] not in geometry.output_axes:
+            missing = np.asarray(missing.any(axis=axis))
+            del names[axis]
+        elif geometry.scale[axis] > 1:
+            missing = missing.repeat(geometry.scale[axis], axis=axis)
+    kept = [name for name in geometry.output_axes if name in names]
+    missing = missing.transpose([names.index(name) for name in kept])
+    new = tuple(i for i, name in enumerate(geometry.output_axes) if name not in names)
+    missing = np.expand_dims(missing, new)
+    for values in restored.values():
+        if np.issubdtype(values.dtype, np.floating):
+            np.copyto(values, np.nan, where=missing)
+
+
+def _until_it_fits(
+    restorer: Restorer,
+    pixels: NDArray[np.float32],
+    tiles: Plan,
+    batch: int | None,
+    progress: Progress | None,
+) -> dict[str, NDArray[np.float32]]:
+    """Restore with smaller batches, then smaller tiles, until the device has memory for them."""
+    together = batch or max(1, _BATCH_PIXELS // prod(tiles.tile))
+    together = min(together, len(tiles))
+    while True:
+        try:
+            return _restore(restorer, pixels, tiles, together, progress)
+        except OutOfMemory as error:
+            if together > 1:
+                together = max(1, together // 2)
+                continue
+            smaller = halved(tiles)
+            if smaller is None:
+                raise OutOfMemory(_out_of_memory(restorer, tiles, error)) from error
+            tiles = plan(tiles.shape, tiles.geometry, smaller)
+
+
+def _out_of_memory(restorer: Restorer, tiles: Plan, error: OutOfMemory) -> str:
+    sides = " x ".join(map(str, tiles.tile))
+    name = type(restorer).__name__
+    if not tiles.geometry.bounded:
+        why = f"{name} looks at the whole image at once, so its tiles cannot be made any smaller"
+    else:
+        why = f"{name} needs that much for its halo, so the tiles cannot be made any smaller"
+    return (
+        f"the device {restorer.device!r} has no memory for one tile of {sides} pixels "
+        f"({tiles.geometry.axes}), and {why}; use a device with more memory (device='cpu'), end "
+        f"other programs that use this one, or crop the image ({error})"
+    )
+
+
+def _restore(
+    restorer: Restorer,
+    pixels: NDArray[np.float32],
+    tiles: Plan,
+    together: int,
+    progress: Progress | None,
+) -> dict[str, NDArray[np.float32]]:
+    restored: dict[str, NDArray[np.float32]] = {}
+    done = 0
+    for group in _groups(tiles, together):
+        stack = np.stack(
+            [read_window(lambda at: pixels[(slice(None), *at)], tiles, t) for t in group]
+        )
+        outputs = restorer.restore(np.asarray(stack, order="C"))
+        _check_output(restorer, tiles, outputs, len(group))
+        for name in tiles.geometry.outputs:
+            if name not in restored:
+                restored[name] = _empty(outputs[name], tiles)
+            for number, tile in enumerate(group):
+                values = outputs[name][number][(slice(None), *tile.keep)]
+                restored[name][(slice(None), *tile.write)] = values
+        done += len(group)
+        if progress is not None:
+            progress(done, len(tiles))
+    return restored
+
+
+def _groups(tiles: Plan, together: int) -> Iterator[list[Tile]]:
+    for first in range(0, len(tiles), together):
+        yield [tiles[i] for i in range(first, min(first + together, len(tiles)))]
+
+
+def _empty(output: NDArray[Any], tiles: Plan) -> NDArray[np.float32]:
+    """Return the array that the kept parts go into; a new axis has the length that came out."""
+    sides = [
+        got if side is None else side
+        for got, side in zip(output.shape[2:], tiles.output_shape, strict=True)
+    ]
+    return np.empty((output.shape[1], *sides), dtype=tiles.geometry.dtype)
+
+
+def _check_output(
+    restorer: Restorer, tiles: Plan, outputs: dict[str, NDArray[Any]], count: int
+) -> None:
+    """Say whose mistake it is, before NumPy says that two shapes do not fit."""
+    geometry = tiles.geometry
+    name = type(restorer).__name__
+    missing = [output for output in geometry.outputs if output not in outputs]
+    if missing:
+        raise ComponentError(
+            f"{name}.restore() returned {', '.join(map(repr, outputs)) or 'nothing'}; expected "
+            f"{', '.join(map(repr, geometry.outputs))}, as its geometry says"
+        )
+    expected = (count, geometry.channels_out, *tiles.tile_output_shape)
+    for output in geometry.outputs:
+        got = outputs[output].shape
+        if len(got) != len(expected) or any(
+            e not in (None, g) for e, g in zip(expected, got, strict=True)
+        ):
+            raise ComponentError(
+                f"{name}.restore() returned {output!r} of shape {got}; expected {expected} (batch, "
+                f"channels, {geometry.output_axes}), as its geometry says"
+            )

@@ -1,0 +1,1 @@
+"""Restorers that come with this software."""
