@@ -153,6 +153,10 @@ class TorchOps:
         """Return the sides of x."""
         return tuple(x.shape)
 
+    def dtype(self, x: Tensor) -> str:
+        """Return the name of the dtype of x."""
+        return str(x.dtype).removeprefix("torch.")
+
     def zeros_like(self, x: Tensor) -> Tensor:
         """Return zeros of the shape, dtype and device of x."""
         return torch.zeros_like(x)

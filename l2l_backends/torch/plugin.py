@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from l2l_core.components import OpsInfo, hookimpl
+from l2l_core.components import OpsInfo, RestorerInfo, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,21 @@ def l2l_ops() -> Iterator[OpsInfo]:
         name="torch",
         target="l2l_backends.torch.ops:TorchOps",
         summary="PyTorch",
+        frameworks={"torch"},
+        requires=("torch",),
+        install="label2label[torch]",
+    )
+
+
+@hookimpl
+def l2l_restorers() -> Iterator[RestorerInfo]:
+    """Yield the restorers that are trained and run with torch."""
+    yield RestorerInfo(
+        name="care",
+        engine="torch",
+        target="l2l_backends.torch.care:Care",
+        summary="Content-aware restoration: a U-Net trained on pairs of images",
+        supervision="paired",
         frameworks={"torch"},
         requires=("torch",),
         install="label2label[torch]",

@@ -1,0 +1,1 @@
+"""The training loop that all engines share; imports no framework."""
