@@ -86,6 +86,9 @@ class Ops(Protocol):
     def shape(self, x: Any) -> tuple[int, ...]:
         """Return the sides of x as integers."""
 
+    def dtype(self, x: Any) -> str:
+        """Return the name of the dtype of x, as :meth:`cast` takes it."""
+
     def zeros_like(self, x: Any) -> Any:
         """Return zeros of the shape, dtype and device of x."""
 
@@ -285,6 +288,10 @@ class NumpyOps:
     def shape(self, x: _Array) -> tuple[int, ...]:
         """Return the sides of x."""
         return tuple(x.shape)
+
+    def dtype(self, x: _Array) -> str:
+        """Return the name of the dtype of x."""
+        return str(x.dtype)
 
     def zeros_like(self, x: _Array) -> _Array:
         """Return zeros of the shape and dtype of x."""

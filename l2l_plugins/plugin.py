@@ -50,6 +50,21 @@ def l2l_losses() -> Iterator[LossInfo]:
         target="l2l_plugins.losses.pixelwise:Laplace",
         summary="Likelihood of a mean and a scale in every pixel, for probabilistic networks",
     )
+    yield LossInfo(
+        name="ssim",
+        target="l2l_plugins.losses.structural_similarity:SsimLoss",
+        summary="One minus the structural similarity (SSIM)",
+    )
+    yield LossInfo(
+        name="ms_ssim",
+        target="l2l_plugins.losses.structural_similarity:MsSsimLoss",
+        summary="One minus the structural similarity over 1 to 5 scales (MS-SSIM)",
+    )
+    yield LossInfo(
+        name="sum",
+        target="l2l_plugins.losses.weighted_sum:WeightedSum",
+        summary="Weighted sum of any losses",
+    )
 
 
 @hookimpl

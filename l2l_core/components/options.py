@@ -212,6 +212,12 @@ def problems_of(error: BaseException, path: str = "") -> Iterator[str]:
                 f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
             )
             yield f"unknown key {key!r}{hint}{_at(path)}"
+    elif isinstance(error, OptionsError):
+        # From a component that is made of others, such as a sum of losses; it has looked into
+        # them, and its problems come with the rest of their path.
+        for line in str(error).splitlines():
+            text, _, rest = line.rpartition(" @ ")
+            yield f"{text}{_at(f'{path}.{rest}')}" if text else f"{line}{_at(path)}"
     elif isinstance(error, KeyError) and len(error.args) == 1:
         yield f"required key {error.args[0]!r} is missing{_at(path.rpartition('.')[0])}"
     else:
