@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from l2l_core.components import AugmenterInfo, LossInfo, OpsInfo, RestorerInfo, hookimpl
+from l2l_core.components import (
+    AugmenterInfo,
+    LossInfo,
+    MetricInfo,
+    OpsInfo,
+    RestorerInfo,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +106,42 @@ def l2l_augmenters() -> Iterator[AugmenterInfo]:
         name="intensity_jitter",
         target="l2l_plugins.augmenters.intensity:IntensityJitter",
         summary="Random contrast and brightness of the input",
+    )
+
+
+@hookimpl
+def l2l_metrics() -> Iterator[MetricInfo]:
+    """Yield the built-in metrics."""
+    yield MetricInfo(
+        name="psnr",
+        target="l2l_plugins.metrics.pixelwise:Psnr",
+        summary="Peak signal-to-noise ratio in dB",
+    )
+    yield MetricInfo(
+        name="nrmse",
+        target="l2l_plugins.metrics.pixelwise:Nrmse",
+        summary="Root mean squared error over the reference's root mean square",
+        higher_is_better=False,
+    )
+    yield MetricInfo(
+        name="ssim",
+        target="l2l_plugins.metrics.structural_similarity:Ssim",
+        summary="Structural similarity",
+    )
+    yield MetricInfo(
+        name="ms_ssim",
+        target="l2l_plugins.metrics.structural_similarity:MsSsim",
+        summary="Structural similarity over 1 to 5 scales",
+    )
+    yield MetricInfo(
+        name="si_psnr",
+        target="l2l_plugins.metrics.pixelwise:SiPsnr",
+        summary="PSNR in dB after the best gain and offset",
+    )
+    yield MetricInfo(
+        name="pearson",
+        target="l2l_plugins.metrics.pixelwise:Pearson",
+        summary="Pearson's correlation coefficient",
     )
 
 

@@ -96,8 +96,25 @@ class SsimLoss(Loss):
         self, ops: Ops, target: Any, prediction: Any, *, channel_axis: int, mask: Any = None
     ) -> Any:
         """Return the loss of a batch; see :class:`l2l_core.components.Loss`."""
+        index, weights = self.index(ops, target, prediction, channel_axis=channel_axis, mask=mask)
+        return _averaged(ops, 1.0 - index, weights)
+
+    def index(
+        self,
+        ops: Ops,
+        target: Any,
+        prediction: Any,
+        *,
+        channel_axis: int,
+        mask: Any = None,
+        whole_windows: bool = False,
+    ) -> tuple[Any, list[Any]]:
+        """Return the SSIM of every image and channel, (N, C), and their weights in a list of one.
+
+        Parameters are those of :func:`l2l_plugins.losses.similarity.similarity_terms`.
+        """
         check_shapes(ops, target, prediction, channel_axis=channel_axis)
-        (term,), weights = similarity_terms(
+        terms, weights = similarity_terms(
             ops,
             target,
             prediction,
@@ -105,8 +122,9 @@ class SsimLoss(Loss):
             scales=1,
             channel_axis=channel_axis,
             mask=mask,
+            whole_windows=whole_windows,
         )
-        return _averaged(ops, 1.0 - term, weights)
+        return terms[0], weights
 
 
 @define(frozen=True)

@@ -1,0 +1,1 @@
+"""Metrics: how near an image is to a reference, as one number."""
