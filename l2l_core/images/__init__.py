@@ -10,6 +10,7 @@ from l2l_core.images.image import Image, ImageInfo, Length, Source, from_array
 from l2l_core.images.normalization import Normalization, average, measure
 from l2l_core.images.reading import list_images, open_image
 from l2l_core.images.statistics import ChannelStatistics, Moments, PercentileSearch, summarize
+from l2l_core.images.writing import cast, write_image
 
 __all__ = [
     "AXES",
@@ -22,6 +23,7 @@ __all__ = [
     "PercentileSearch",
     "Source",
     "average",
+    "cast",
     "from_array",
     "guess_axes",
     "list_images",
@@ -31,4 +33,5 @@ __all__ = [
     "reorder",
     "spatial",
     "summarize",
+    "write_image",
 ]

@@ -49,14 +49,7 @@ def describe(file: Any, series: int, layout: Layout) -> Facts:
     page = file.pages[0]
     if file.is_imagej:
         return _imagej(file.imagej_metadata or {}, page, layout, channels)
-    return Facts(big, _resolution(page), None, _shaped(file))
-
-
-def _shaped(file: Any) -> dict[str, Any]:
-    for entry in file.shaped_metadata or ():
-        if isinstance(entry.get(KEY), dict):
-            return {"provenance": entry[KEY]}
-    return {}
+    return Facts(big, _resolution(page))
 
 
 def parse_ome(text: str, number: int, channels: int, name: str) -> Facts:

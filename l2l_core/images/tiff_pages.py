@@ -7,15 +7,16 @@ request needs is read from the disk and decompressed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from attrs import define, field, frozen
 
 from l2l_core.errors import ImageFormatError
+from l2l_core.images.decoded import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,10 @@ class SegmentedSource:
         None is a page that the file declares and does not have; its pixels are 0.
     keyframe : tifffile.TiffPage
         The page that tells how all of them are stored.
+    decode : callable
+        Its decoder of segments.
+    token : object
+        Tells this opening of the file from another one.
     """
 
     shape: tuple[int, ...]
@@ -93,6 +98,7 @@ class SegmentedSource:
     pages: tuple[Page | None, ...]
     keyframe: Any
     decode: Callable[..., Any] = field(repr=False)
+    token: object = field(factory=object, eq=False, repr=False)
 
     @cached_property
     def leading(self) -> int:
@@ -198,14 +204,24 @@ class SegmentedSource:
                 offset, count = page.offsets[number], page.counts[number]
                 if offset == 0 or count == 0:
                     continue
-                file.seek(offset)
-                data = file.read(count)
-                if len(data) < count:
-                    raise ImageFormatError(
-                        f"{page.path}: the file ends in the middle of its pixels; it is "
-                        "truncated, so copy or export it again"
-                    )
-                yield self.decode(data, number, **options)
+                yield SHARED.get(
+                    (self.token, page.path, offset),
+                    partial(self._decoded, file, page, number, options),
+                )
+
+    def _decoded(
+        self, file: BinaryIO, page: Page, number: int, options: dict[str, Any]
+    ) -> tuple[Any, int]:
+        """Return a segment as tifffile's decoder gives it, and its size in memory."""
+        file.seek(page.offsets[number])
+        data = file.read(page.counts[number])
+        if len(data) < page.counts[number]:
+            raise ImageFormatError(
+                f"{page.path}: the file ends in the middle of its pixels; it is truncated, so copy "
+                "or export it again"
+            )
+        segment = self.decode(data, number, **options)
+        return segment, 0 if segment[0] is None else segment[0].nbytes
 
     def _touched(self, rows: slice, columns: slice) -> Iterator[int]:
         key = self.keyframe

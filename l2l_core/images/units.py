@@ -59,3 +59,40 @@ def unit_symbol(name: str) -> str:
     'µm'
     """
     return (LENGTHS | TIMES).get(name, "")
+
+
+_METERS = {
+    "angstrom": 1e-10,
+    "picometer": 1e-12,
+    "nanometer": 1e-9,
+    "micrometer": 1e-6,
+    "millimeter": 1e-3,
+    "centimeter": 1e-2,
+    "meter": 1.0,
+}
+
+_SECONDS = {
+    "nanosecond": 1e-9,
+    "microsecond": 1e-6,
+    "millisecond": 1e-3,
+    "second": 1.0,
+    "minute": 60.0,
+    "hour": 3600.0,
+    "day": 86400.0,
+}
+
+
+def convert(value: float, source: str, target: str) -> float | None:
+    """Return a length or a duration in another unit, None where there is no way between them.
+
+    >>> convert(250.0, "nanometer", "micrometer")
+    0.25
+    """
+    if source == target:
+        return value
+    for factors in (_METERS, _SECONDS):
+        if source in factors and target in factors:
+            # Divided by the inverse where that is a whole number, so that 250 nm is 0.25 exactly.
+            ratio = factors[target] / factors[source]
+            return value / round(ratio) if ratio >= 1 else value * round(1 / ratio)
+    return None
