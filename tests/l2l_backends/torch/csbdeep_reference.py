@@ -37,9 +37,10 @@ def main(cases, folder):
         rng = np.random.default_rng(number)
         shape = case.pop("shape")
         model = common_unet(**case)((*[None] * case["n_dim"], shape[-1]))
+        # He's variance keeps the signal up through all layers.
         model.set_weights(
             [
-                w + rng.normal(0, 0.1, w.shape).astype(np.float32) if w.ndim == 1 else w
+                rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])) if w.ndim > 1 else 0.1, w.shape)
                 for w in model.get_weights()
             ]
         )

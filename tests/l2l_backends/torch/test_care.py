@@ -287,7 +287,7 @@ def test_a_batch_too_large_for_the_memory_is_our_error_and_a_smaller_one_still_w
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # torch warns of its own use
 def test_compiled_restoration_is_the_same():
-    restorer = care()
+    restorer = care(depth=1, first_filters=2)
     batch = np.random.default_rng(0).normal(size=(1, 1, 16, 16)).astype(np.float32)
     plain, said = restorer.restore(batch)["mean"], []
     restorer.accelerate(compile=True, announce=said.append)

@@ -85,7 +85,7 @@ def test_csbdeeps_weights_give_csbdeeps_prediction(csbdeep, number):
     assert made.network.parameters == found.pop("parameters")
     made.load_state(found)
     ours = np.concatenate(list(made.restore(image).values()), axis=1)
-    assert prediction.std() > 0.01
+    assert prediction.std() > 0.1
     np.testing.assert_allclose(ours, prediction, rtol=0, atol=1e-5 * prediction.std())
 
 
