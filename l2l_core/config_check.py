@@ -181,15 +181,15 @@ def _loss_path(configs: Mapping[str, Any], role: str) -> str:
 
 def _method(config: RestorerConfig) -> tuple[_Method | None, list[str]]:
     """Return the method that a configuration trains, or what is wrong with it."""
+    key = "name"
     try:
-        registry().engines(config.name)
-    except ComponentError as error:
-        return None, [f"{error} @ restorer.name"]
-    try:
+        records = registry().engines(config.name)
+        if any(isinstance(r.info, RestorerInfo) and r.info.trains for r in records):
+            key = "backend"
         registration = for_training(config.name, config.backend)
         cls = load(registration)
     except ComponentError as error:
-        return None, [f"{error} @ restorer.backend"]
+        return None, [f"{error} @ restorer.{key}"]
     try:
         options = structure(config.options, cls.Options, where="restorer.options")
     except OptionsError as error:
@@ -221,8 +221,9 @@ def _losses_fit(
         if role not in configs
     ]
     engine = method.info.engine or "numpy"
-    for role, (registration, _) in losses.items():
-        frameworks = registration.info.frameworks
+    for role, (registration, loss) in losses.items():
+        # A sum of losses runs where all of them do, which its record cannot know.
+        frameworks = getattr(loss, "frameworks", None) or registration.info.frameworks
         if frameworks and engine not in frameworks:
             problems.append(
                 f"loss {registration.info.name!r} runs on {', '.join(sorted(frameworks))} alone, "

@@ -87,6 +87,11 @@ class Care(Restorer):
         self._loop: TrainingLoop | None = None
         self._training_state = TrainingState({}, {})
 
+    @classmethod
+    def outputs_of(cls, options: CareOptions) -> tuple[str, ...]:
+        """Return ``mean``, and ``scale`` with it if the network is probabilistic."""
+        return CareNetwork(options, "YX").outputs
+
     def accelerate(
         self,
         *,

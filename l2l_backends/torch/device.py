@@ -71,6 +71,14 @@ def describe(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
+def devices() -> list[str]:
+    """Return all devices, each by the name that a configuration gives it and in words."""
+    return [
+        *(f"gpu:{number} {describe(gpu)}" for number, gpu in enumerate(gpus())),
+        f"cpu ({torch.get_num_threads()} threads)",
+    ]
+
+
 @contextmanager
 def own_out_of_memory(what: str, device: torch.device) -> Iterator[None]:
     """Turn every way of torch to run out of memory into :class:`OutOfMemory`.

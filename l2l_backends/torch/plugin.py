@@ -20,6 +20,7 @@ def l2l_ops() -> Iterator[OpsInfo]:
         frameworks={"torch"},
         requires=("torch",),
         install="label2label[torch]",
+        devices="l2l_backends.torch.device:devices",
     )
 
 

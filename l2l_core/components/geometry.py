@@ -6,6 +6,7 @@ Lengths are in pixels of the restorer's input, one number for each spatial axis.
 from __future__ import annotations
 
 from math import lcm
+from operator import index
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import define, evolve, field
@@ -17,13 +18,13 @@ PaddingMode = Literal["reflect", "symmetric", "edge", "constant"]
 
 
 def _integers(value: Sequence[int] | int) -> tuple[int, ...]:
-    return (value,) if isinstance(value, int) else tuple(int(v) for v in value)
+    return (value,) if isinstance(value, int) else tuple(index(v) for v in value)
 
 
 def _halo(value: Sequence[int | None] | int | None) -> tuple[int | None, ...]:
     if value is None or isinstance(value, int):
         return (value,)
-    return tuple(None if v is None else int(v) for v in value)
+    return tuple(None if v is None else index(v) for v in value)
 
 
 def _names(value: Sequence[str]) -> tuple[str, ...]:
@@ -127,6 +128,10 @@ class Geometry:
         for name in ("multiple", "scale"):
             if min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} of a geometry; expected at least 1")
+        for name in ("tile", "statistics_stages"):
+            numbers = getattr(self, name)
+            if min(numbers if isinstance(numbers, tuple) else (numbers,)) < 0:
+                raise ValueError(f"{name} {numbers} of a geometry; expected no negative number")
         if self.channels_in < 1 or self.channels_out < 1:
             raise ValueError("a geometry has at least one channel in and one out")
         if not self.outputs:
@@ -151,7 +156,9 @@ class Geometry:
         """Return the geometry of this restorer followed by `other`.
 
         The halos add up, each on its own lattice and that of `other` measured in pixels of this
-        one's input; the multiples combine to the least one that serves both.
+        one's input; the multiples combine to the least one that serves both, and of the preferred
+        tiles the smaller holds.  The chain is filled up once, before its first step, as this
+        geometry says.
 
         Raises
         ------
@@ -191,7 +198,10 @@ class Geometry:
             outputs=other.outputs,
             scale=tuple(a * b for a, b in zip(self.scale, other.scale, strict=True)),
             output_axes=other.output_axes,
-            tile=tuple(max(a, b) for a, b in zip(self.tile, other.tile, strict=True)),
+            tile=tuple(
+                min((side for side in (a, -(-b // s)) if side), default=0)
+                for a, b, s in zip(self.tile, other.tile, self.scale, strict=True)
+            ),
             dtype=other.dtype,
             statistics_stages=self.statistics_stages + other.statistics_stages,
         )

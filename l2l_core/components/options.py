@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from enum import Enum
 from functools import cache
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args, get_origin
@@ -24,7 +25,6 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 from cattrs.gen import make_dict_structure_fn
-from cattrs.strategies import configure_union_passthrough
 
 from l2l_core.errors import OptionsError
 
@@ -49,8 +49,14 @@ def describe(kind: Any) -> str:
         return " or ".join(describe(arg) for arg in get_args(kind) if arg is not type(None))
     if origin is typing.Literal:
         return "one of " + ", ".join(repr(arg) for arg in get_args(kind))
-    if origin in (tuple, list):
+    if _is_choice(kind):
+        return "one of " + ", ".join(repr(choice.value) for choice in kind)
+    if _is_sequence(kind) and not get_args(kind):
+        return "a list"
+    if _is_sequence(kind):
         return f"a list of {describe(get_args(kind)[0]).removeprefix('a ')}s"
+    if _is_mapping(kind):
+        return "a table"
     if attrs.has(kind):
         return "a table"
     return str(getattr(kind, "__name__", kind))
@@ -78,6 +84,19 @@ def _literal(value: Any, kind: Any) -> Any:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"got {value!r}, expected {describe(kind)}{hint}")
     return value
+
+
+def _choice(value: Any, kind: Any) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise _WrongType(value, kind) from None
+
+
+def _path(value: Any, kind: Any) -> Any:
+    if not isinstance(value, str | PurePath):
+        raise _WrongType(value, str)
+    return kind(value)
 
 
 def _with_validators(
@@ -117,19 +136,41 @@ def _is_union(kind: Any) -> bool:
     return origin in (typing.Union, types.UnionType)
 
 
+def _is_path(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, PurePath)
+
+
+_SEQUENCES = (tuple, list, set, frozenset, Sequence)
+
+
+def _is_sequence(kind: Any) -> bool:
+    origin: Any = get_origin(kind) or kind
+    return origin in _SEQUENCES
+
+
+def _is_mapping(kind: Any) -> bool:
+    origin: Any = get_origin(kind) or kind
+    return origin in (dict, Mapping)
+
+
+def _is_choice(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
 @cache
 def converter() -> Converter:
     """Return the strict converter that all options go through.
 
-    Lists become tuples, so that options stay frozen and hashable.
+    A list of TOML becomes what the attribute is annotated with; a tuple keeps options frozen.
     """
     made = Converter(forbid_extra_keys=True, detailed_validation=True)
-    configure_union_passthrough(int | float | str | bool | None, made)
     made.register_structure_hook(int, _strict(int, (int,)))
     made.register_structure_hook(float, _strict(float, (int, float)))
     made.register_structure_hook(str, _strict(str, (str,)))
     made.register_structure_hook(bool, _strict(bool, (bool,)))
     made.register_structure_hook_func(_is_literal, _literal)
+    made.register_structure_hook_func(_is_choice, _choice)
+    made.register_structure_hook_func(_is_path, _path)
 
     def attrs_hook(kind: Any) -> Any:
         inner = make_dict_structure_fn(kind, made, _cattrs_forbid_extra_keys=True)
@@ -149,13 +190,19 @@ def converter() -> Converter:
     made.register_structure_hook_factory(attrs.has, attrs_hook)
 
     def sequence_hook(kind: Any) -> Any:
-        element = get_args(kind)[0]
+        origin = get_origin(kind) or kind
+        made_as = origin if origin in (list, set, frozenset) else tuple
+        args = get_args(kind) or (Any, ...)
+        fixed = origin is tuple and args[-1] is not Ellipsis
 
         def structure(value: Any, _: Any) -> Any:
-            if isinstance(value, str) or not isinstance(value, Sequence):
+            if isinstance(value, str) or not isinstance(value, Sequence | Set):
                 raise _WrongType(value, kind)
+            if fixed and len(value) != len(args):
+                raise ValueError(f"got {list(value)}, expected {len(args)} items")
             items, problems = [], []
             for index, item in enumerate(value):
+                element = args[index] if fixed else args[0]
                 try:
                     items.append(made.structure(item, element))
                 except Exception as error:
@@ -163,15 +210,32 @@ def converter() -> Converter:
                     problems.append(error)
             if problems:
                 raise IterableValidationError("items", problems, kind)
-            return tuple(items)
+            return made_as(items)
 
         return structure
 
-    def is_homogeneous(kind: Any) -> bool:
-        args = get_args(kind)
-        return get_origin(kind) is tuple and len(args) == 2 and args[1] is Ellipsis
+    made.register_structure_hook_factory(_is_sequence, sequence_hook)
 
-    made.register_structure_hook_factory(is_homogeneous, sequence_hook)
+    def mapping_hook(kind: Any) -> Any:
+        _, element = get_args(kind) or (str, Any)
+
+        def structure(value: Any, _: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise _WrongType(value, dict)
+            items, problems = {}, []
+            for key, item in value.items():
+                try:
+                    items[key] = made.structure(item, element)
+                except Exception as error:
+                    error.add_note(AttributeValidationNote("", key, element))
+                    problems.append(error)
+            if problems:
+                raise IterableValidationError("items", problems, kind)
+            return items
+
+        return structure
+
+    made.register_structure_hook_factory(_is_mapping, mapping_hook)
 
     def union_hook(kind: Any) -> Any:
         members = [member for member in get_args(kind) if member is not type(None)]
@@ -205,12 +269,12 @@ def problems_of(error: BaseException, path: str = "") -> Iterator[str]:
         for child in error.exceptions:
             yield from problems_of(child, path + _step(child))
     elif isinstance(error, ForbiddenExtraKeysError):
-        known = [a.name for a in attrs.fields(error.cl)]
+        known = [a.name for a in attrs.fields(error.cl) if a.init]
         for key in sorted(error.extra_fields):
             near = difflib.get_close_matches(key, known, n=1)
-            hint = (
-                f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
-            )
+            hint = f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+            if not known:
+                hint = "; nothing can be set here"
             yield f"unknown key {key!r}{hint}{_at(path)}"
     elif isinstance(error, OptionsError):
         # From a component that is made of others, such as a sum of losses; it has looked into
@@ -220,6 +284,11 @@ def problems_of(error: BaseException, path: str = "") -> Iterator[str]:
             yield f"{text}{_at(f'{path}.{rest}')}" if text else f"{line}{_at(path)}"
     elif isinstance(error, KeyError) and len(error.args) == 1:
         yield f"required key {error.args[0]!r} is missing{_at(path.rpartition('.')[0])}"
+    elif isinstance(error, OptionsError):
+        # An instance that structures further options has their paths, from itself on.
+        for line in str(error).splitlines():
+            said, found, inner = line.rpartition(" @ ")
+            yield f"{said}{_at(f'{path}.{inner}')}" if found else f"{line}{_at(path)}"
     else:
         yield f"{_sentence(error)}{_at(path)}"
 

@@ -31,11 +31,39 @@ def _is_name(instance: ComponentInfo, attribute: Any, value: str) -> None:
         )
 
 
+def _is_engine(instance: ComponentInfo, attribute: Any, value: str) -> None:
+    if value != "" and not (isinstance(value, str) and _NAME.match(value)):
+        raise ValueError(
+            f"RestorerInfo {instance.name!r} has the engine {value!r}; expected a framework such "
+            "as 'torch', or '' for a method that needs none"
+        )
+
+
+def _are_dimensions(instance: ComponentInfo, attribute: Any, value: frozenset[int]) -> None:
+    if not value or not value <= {2, 3}:
+        raise ValueError(
+            f"RestorerInfo {instance.name!r} has the dimensions {sorted(value, key=str)}; expected "
+            "2, 3 or both"
+        )
+
+
+def _numbers(value: Iterable[int] | int) -> frozenset[int]:
+    return frozenset([value] if isinstance(value, int) else value)
+
+
 def _is_target(instance: ComponentInfo, attribute: Any, value: str) -> None:
     if not (isinstance(value, str) and _TARGET.match(value)):
         raise ValueError(
             f"{type(instance).__name__} {instance.name!r} has the target {value!r}; expected "
             "a string 'package.module:Class'"
+        )
+
+
+def _is_target_or_empty(instance: ComponentInfo, attribute: Any, value: str) -> None:
+    if value != "" and not (isinstance(value, str) and _TARGET.match(value)):
+        raise ValueError(
+            f"{type(instance).__name__} {instance.name!r} has {attribute.name} {value!r}; expected "
+            "a string 'package.module:function'"
         )
 
 
@@ -124,9 +152,11 @@ class RestorerInfo(ComponentInfo):
 
     kind: ClassVar[str] = "restorer"
 
-    engine: str = ""
+    engine: str = field(default="", validator=_is_engine)
     supervision: Supervision = field(default="paired", validator=_is_supervision)
-    dimensions: frozenset[int] = field(default=frozenset({2, 3}), converter=frozenset)
+    dimensions: frozenset[int] = field(
+        default=frozenset({2, 3}), converter=_numbers, validator=_are_dimensions
+    )
     trains: bool = field()
 
     @trains.default
@@ -173,9 +203,18 @@ class MetricInfo(ComponentInfo):
 
 @define(frozen=True, kw_only=True)
 class OpsInfo(ComponentInfo):
-    """One framework's implementation of :class:`l2l_core.ops.Ops`; `name` is the framework."""
+    """One framework's implementation of :class:`l2l_core.ops.Ops`; `name` is the framework.
+
+    Parameters
+    ----------
+    devices : str, optional
+        ``"package.module:function"`` that takes nothing and returns a list of the framework's
+        devices in words, such as ``"gpu:0 NVIDIA H100"``, for ``l2l doctor``.
+    """
 
     kind: ClassVar[str] = "ops"
+
+    devices: str = field(default="", validator=_is_target_or_empty)
 
 
 KINDS: dict[str, type[ComponentInfo]] = {

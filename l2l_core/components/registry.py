@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 import warnings
 from functools import cache
 from importlib.util import find_spec
@@ -17,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import define
 
 from l2l_core.components import discovery
-from l2l_core.components.discovery import OWN_DISTRIBUTION, Broken, Plugin, Registration
+from l2l_core.components.discovery import (
+    OWN_DISTRIBUTION,
+    Broken,
+    Plugin,
+    Registration,
+    remedy_for,
+)
 from l2l_core.components.records import KINDS
 from l2l_core.errors import (
     ComponentError,
@@ -106,7 +113,7 @@ class Registry:
             for registration in found:
                 if registration.info.key == (name, engine):
                     return registration
-            self._raise_conflict(kind, name)
+            self._raise_conflict(kind, name, engine)
             engines = [registration.info.key[1] or "none" for registration in found]
             if engine is None:
                 raise ComponentError(
@@ -122,9 +129,9 @@ class Registry:
         self._raise_conflict(kind, name)
         raise UnknownComponentError(self._unknown_name(kind, name))
 
-    def _raise_conflict(self, kind: str, name: str) -> None:
+    def _raise_conflict(self, kind: str, name: str, engine: str | None = None) -> None:
         for (claimed_kind, key), sentence in self.conflicts.items():
-            if (claimed_kind, key[0]) == (kind, name):
+            if (claimed_kind, key[0]) == (kind, name) and engine in (None, *key[1:]):
                 raise ConflictingComponentsError(sentence)
 
     def _unknown_name(self, kind: str, name: str) -> str:
@@ -171,26 +178,32 @@ def _settle(
         return claimants, [], ""
     own = [claimant for claimant in claimants if claimant.own]
     if own:
-        return (
-            own[:1],
-            [
-                Broken(
-                    label,
-                    claimant.distribution,
-                    f"{claimant.distribution} {claimant.version} registers {label}, a name of "
-                    f"{OWN_DISTRIBUTION}'s own that cannot be replaced; give it another name",
-                )
-                for claimant in claimants
-                if claimant is not own[0]
-            ],
-            "",
-        )
+        return own[:1], [_refused(label, c) for c in claimants if not c.own], ""
     parties = [f"{c.distribution} {c.version} ({c.info.target})" for c in claimants]
-    sentence = (
-        f"{label} is registered by {' and by '.join(parties)}; neither is used until one is "
-        f"uninstalled or left out with L2L_BLOCK_PLUGINS={claimants[-1].distribution}"
+    names = sorted({claimant.distribution for claimant in claimants})
+    if len(names) == 1:
+        sentence = f"{label} is registered more than once by {' and by '.join(parties)}"
+        remedy = remedy_for(names[0])
+    else:
+        sentence = f"{label} is registered by {' and by '.join(parties)}; none of them is used"
+        remedy = (
+            "keep one of them, and uninstall the others or leave them out, as with "
+            + " or ".join(
+                f"L2L_BLOCK_PLUGINS={','.join(n for n in names if n != kept)}" for kept in names
+            )
+        )
+    sentence = f"{sentence}; {remedy}"
+    return [], [Broken(label, name, sentence) for name in names], sentence
+
+
+def _refused(label: str, newcomer: Registration) -> Broken:
+    return Broken(
+        label,
+        newcomer.distribution,
+        f"{newcomer.distribution} {newcomer.version} registers {label}, a name of "
+        f"{OWN_DISTRIBUTION}'s own that cannot be replaced; ask its author for another name, or "
+        f"leave it out with L2L_BLOCK_PLUGINS={newcomer.distribution}",
     )
-    return [], [Broken(label, claimant.distribution, sentence) for claimant in claimants], sentence
 
 
 @cache
@@ -199,13 +212,13 @@ def registry() -> Registry:
 
     What is broken is said in one warning each.
     """
-    found = build(discovery.import_plugin(entry_point) for entry_point in discovery.installed())
-    for broken in found.broken:
-        warnings.warn(
-            f"plugin {broken.name} of {broken.distribution} is left out: {broken.error}",
-            PluginWarning,
-            stacklevel=2,
-        )
+    candidates = discovery.installed()
+    found = build(discovery.import_plugin(entry) for entry in discovery.selected(candidates))
+    said = [f"plugin {b.name} of {b.distribution}: {b.error}" for b in found.broken]
+    if vain := discovery.pinned_in_vain(candidates):
+        said.append(f"L2L_PLUGINS names {', '.join(vain)}, but no such plugin is installed")
+    for sentence in said:
+        warnings.warn(sentence, PluginWarning, stacklevel=2)
     return found
 
 
@@ -220,8 +233,10 @@ def is_available(registration: Registration) -> bool:
 
 
 def _importable(name: str) -> bool:
+    # Looking for a submodule would import its parents.
+    name = name.partition(".")[0]
     try:
-        return find_spec(name) is not None
+        return name in sys.modules or find_spec(name) is not None
     except (ImportError, ValueError):
         return False
 
@@ -236,6 +251,18 @@ def load(registration: Registration) -> Any:
     ComponentError
         If the target cannot be imported or does not exist.
     """
+    found = load_target(registration, registration.info.target)
+    if not isinstance(found, type):
+        info = registration.info
+        raise ComponentError(
+            f"{info.kind} {info.name} of {registration.distribution}: {info.target!r} is a "
+            f"{type(found).__name__}; expected a class; {remedy_for(registration.distribution)}"
+        )
+    return found
+
+
+def load_target(registration: Registration, target: str) -> Any:
+    """Import what a string ``"package.module:name"`` of a record names; raises as :func:`load`."""
     info = registration.info
     missing = missing_requirements(registration)
     if missing:
@@ -244,15 +271,16 @@ def load(registration: Registration) -> Any:
             f"{info.kind} {' on '.join(k for k in info.key if k)} of {registration.distribution} "
             f"needs {', '.join(missing)}, which is not installed{remedy}"
         )
-    module_name, _, attribute = info.target.partition(":")
+    module_name, _, attribute = target.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
     # Foreign code runs here for the first time, and may fail in any way.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ComponentError(
             f"{info.kind} {info.name} of {registration.distribution} cannot be loaded from "
-            f"{info.target!r}: {type(error).__name__}: {error}"
+            f"{target!r}: {type(error).__name__}: {error}; "
+            f"{remedy_for(registration.distribution)}"
         ) from error
     return found
