@@ -101,26 +101,3 @@ def flush(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-def replace_file(path: Path, content: bytes, what: str) -> None:
-    """Write a file under a hidden name and rename it into place.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; what was there before is still whole.
-    """
-    new = _beside(path, "new")
-    try:
-        new.write_bytes(content)
-        flush(new)
-        new.replace(path)
-        flush(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
-        raise OutputError(
-            f"the {what} cannot be written to {path}: {error.strerror or error}; what was there "
-            "before is unchanged; make room, and try again"
-        ) from error

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from l2l_core.components.options import structure, unstructure
 from l2l_core.components.training import TrainingState
 from l2l_core.errors import ModelDamagedError, OptionsError, OutputError, RunError
+from l2l_core.images.replacing import replacing as replacing_file
 from l2l_core.models import tensors as tensor_file
 from l2l_core.models.facts import fingerprint, plain, to_json
-from l2l_core.models.folders import present, replace_file, replacing
+from l2l_core.models.folders import present, replacing
 from l2l_core.models.tensors import TensorRecord
 
 if TYPE_CHECKING:
@@ -241,7 +242,8 @@ class RunFolder:
             If it cannot be written; the former file is still whole.
         """
         record = evolve(self.record, **changes)
-        replace_file(self.path / FACTS, _to_text(record).encode(), "run's record")
+        with replacing_file(self.path / FACTS) as new:
+            new.write_text(_to_text(record), encoding="utf-8")
         self.record = record
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -272,7 +274,8 @@ class RunFolder:
         """Take out the lines of epochs after `epoch`, which will be trained again."""
         kept = [line for line in self._lines() if line.get("epoch", 0) <= epoch]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
-        replace_file(self.path / LOG, text.encode(), "log")
+        with replacing_file(self.path / LOG) as new:
+            new.write_text(text, encoding="utf-8")
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         path = self.path / LOG
