@@ -1,0 +1,59 @@
+"""Every built-in metric passes the suite that a third party's has to pass."""
+
+from math import inf
+
+from l2l_core.components.registry import registry
+from l2l_core.testing.metric_suite import MetricSuite
+
+
+class TestPsnr(MetricSuite):
+    component = ("metric", "psnr")
+    perfect = inf
+    symmetric = True
+    needs_data_range = True
+
+
+class TestNrmse(MetricSuite):
+    component = ("metric", "nrmse")
+    perfect = 0.0
+
+
+class TestNrmseByRange(MetricSuite):
+    component = ("metric", "nrmse")
+    options = {"normalization": "min-max"}  # noqa: RUF012
+    perfect = 0.0
+
+
+class TestSsim(MetricSuite):
+    component = ("metric", "ssim")
+    perfect = 1.0
+    symmetric = True
+    needs_data_range = True
+
+
+class TestMsSsim(MetricSuite):
+    component = ("metric", "ms_ssim")
+    options = {"scales": 2}  # noqa: RUF012
+    perfect = 1.0
+    symmetric = True
+    needs_data_range = True
+
+
+class TestSiPsnr(MetricSuite):
+    component = ("metric", "si_psnr")
+    perfect = inf
+
+
+class TestPearson(MetricSuite):
+    component = ("metric", "pearson")
+    perfect = 1.0
+    symmetric = True
+
+
+def test_every_built_in_metric_has_a_suite():
+    tested = {
+        suite.component[1]
+        for suite in globals().values()
+        if isinstance(suite, type) and issubclass(suite, MetricSuite)
+    }
+    assert {found.info.name for found in registry().of_kind("metric") if found.own} <= tested
