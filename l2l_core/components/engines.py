@@ -29,9 +29,9 @@ def for_training(name: str, backend: str = "auto") -> Registration:
     Raises
     ------
     UnknownComponentError
-        If there is no such restorer, or it does not run on this engine.
+        If there is no such restorer, or it does not train on this engine.
     ComponentError
-        If it is a filter without training, or this engine only predicts.
+        If it is a filter without training.
     MissingDependencyError
         If none of its engines is installed; names what to install.
     """
@@ -47,14 +47,15 @@ def for_training(name: str, backend: str = "auto") -> Registration:
         for registration in trainable:
             if _engine(registration) == backend:
                 return registration
-        engines = ", ".join(repr(_engine(r)) for r in trainable)
-        if any(_engine(r) == backend for r in records):
-            raise ComponentError(
-                f"restorer {name!r} does not train on {backend!r}, which only predicts; "
-                f"it trains on {engines}"
+        engines = " or ".join(repr(_engine(r)) for r in trainable if _engine(r))
+        if not engines:
+            raise UnknownComponentError(
+                f"restorer {name!r} needs no framework; got the backend {backend!r}, expected "
+                "'auto'"
             )
+        only = "only predicts" if any(_engine(r) == backend for r in records) else "does not train"
         raise UnknownComponentError(
-            f"restorer {name!r} does not train on {backend!r}; it trains on {engines}, or on 'auto'"
+            f"restorer {name!r} {only} on {backend!r}; it trains on {engines}, or on 'auto'"
         )
     for registration in trainable:
         if is_available(registration):

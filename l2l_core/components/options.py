@@ -12,7 +12,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence, Set
 from enum import Enum
 from functools import cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
@@ -73,7 +73,11 @@ def _strict(kind: type, accepted: tuple[type, ...]) -> Any:
         # bool is an int to Python, and to nobody who writes a configuration.
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
             raise _WrongType(value, kind)
-        return kind(value)
+        made = kind(value)
+        # A whole number too long for a float; NaN is as it was, though it equals nothing.
+        if made != value and isinstance(value, int):
+            raise ValueError(f"got {value}, which has more digits than a number can keep")
+        return made
 
     return structure
 
@@ -136,10 +140,6 @@ def _is_union(kind: Any) -> bool:
     return origin in (typing.Union, types.UnionType)
 
 
-def _is_path(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, PurePath)
-
-
 _SEQUENCES = (tuple, list, set, frozenset, Sequence)
 
 
@@ -170,7 +170,7 @@ def converter() -> Converter:
     made.register_structure_hook(bool, _strict(bool, (bool,)))
     made.register_structure_hook_func(_is_literal, _literal)
     made.register_structure_hook_func(_is_choice, _choice)
-    made.register_structure_hook_func(_is_path, _path)
+    made.register_structure_hook(Path, _path)
 
     def attrs_hook(kind: Any) -> Any:
         inner = make_dict_structure_fn(kind, made, _cattrs_forbid_extra_keys=True)
