@@ -5,6 +5,7 @@ its own background (:mod:`labelling`), a microscope blurs the light (:mod:`optic
 counts it (:mod:`camera`).  :mod:`pairs` puts these together.
 """
 
+from l2l_core.data.simulation.folder import WrittenPairs, write_pairs
 from l2l_core.data.simulation.pairs import (
     SPECIMENS,
     SimulatedPair,
@@ -16,5 +17,7 @@ __all__ = [
     "SPECIMENS",
     "SimulatedPair",
     "SimulationOptions",
+    "WrittenPairs",
     "simulate_pair",
+    "write_pairs",
 ]

@@ -50,14 +50,14 @@ class FilamentOptions(StructureOptions):
         Standard deviation of the logarithm of a filament's strength (bundles); 0 for equal ones.
     """
 
-    density: float = field(default=0.017, validator=validators.gt(0))
+    density: float = field(default=0.016, validator=validators.gt(0))
     length_um: float = field(default=14.0, validator=validators.gt(0))
     persistence_um: float = field(default=18.0, validator=validators.gt(0))
     alignment_deg: float = field(default=35.0, validator=validators.ge(0))
-    branches: float = field(default=1.5, validator=validators.ge(0))
+    branches: float = field(default=1.2, validator=validators.ge(0))
     branch_length_um: float = field(default=4.0, validator=validators.gt(0))
     branch_angle_deg: float = field(default=70.0, validator=[validators.ge(0), validators.le(180)])
-    brightness_spread: float = field(default=0.75, validator=validators.ge(0))
+    brightness_spread: float = field(default=0.5, validator=validators.ge(0))
 
     def draw(self, cells: Sequence[Cell], rng: Generator) -> Structure:
         """Return the filaments of all cells; what would leave its cell ends at the outline."""

@@ -1,0 +1,61 @@
+import json
+
+import attrs
+import numpy as np
+import pytest
+
+from l2l_core.data.simulation import SPECIMENS, simulate_pair, write_pairs
+from l2l_core.data.simulation.streams import pair_seeds
+from l2l_core.errors import DataError, OutputError
+from l2l_core.images.image import Length
+from l2l_core.images.reading import open_image
+
+SMALL = attrs.evolve(SPECIMENS["filaments"], size=(32, 48))
+
+
+def test_files_hold_the_pixels_of_the_pairs_with_their_pixel_size(tmp_path):
+    written = write_pairs("filaments", tmp_path / "set", 2, 5, SMALL)
+    pairs = json.loads(written.parameters.read_text())["pairs"]
+    assert [pair["seed"] for pair in pairs] == list(pair_seeds(5, 2))
+    for pair in pairs:
+        simulated = simulate_pair(SMALL, pair["seed"])
+        for part in ("input", "benchmark", "truth"):
+            image = open_image(getattr(written, part) / pair["file"])
+            np.testing.assert_array_equal(image.read(), getattr(simulated, part))
+            assert image.info.axes == "YX"
+            assert image.info.pixel_size["X"] == Length(0.12, "micrometer")
+
+
+def test_parameters_tell_every_option(tmp_path):
+    written = write_pairs("filaments", tmp_path, 1, 5, SMALL)
+    parameters = json.loads(written.parameters.read_text())
+    assert parameters["specimen"] == "filaments"
+    assert parameters["seed"] == 5
+    assert parameters["options"] == json.loads(json.dumps(attrs.asdict(SMALL)))
+
+
+def test_more_pairs_of_one_seed_begin_with_the_same_ones():
+    assert pair_seeds(3, 20)[:4] == pair_seeds(3, 4)
+    assert len(set(pair_seeds(3, 20))) == 20
+
+
+def test_simulated_pairs_are_never_overwritten(tmp_path):
+    written = write_pairs("filaments", tmp_path, 1, 1, SMALL)
+    before = (written.input / "pair-0001.ome.tif").read_bytes()
+    with pytest.raises(OutputError, match=r"holds simulated pairs already.*another folder"):
+        write_pairs("filaments", tmp_path, 1, 2, SMALL)
+    assert (written.input / "pair-0001.ome.tif").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("specimen", "pairs", "seed", "message"),
+    [
+        ("actinn", 1, 1, "no specimen 'actinn'; the specimens are filaments"),
+        ("filaments", 0, 1, "0 pairs with the seed 1; expected at least one pair"),
+        ("filaments", 1, -1, "1 pairs with the seed -1"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(tmp_path, specimen, pairs, seed, message):
+    with pytest.raises(DataError, match=message):
+        write_pairs(specimen, tmp_path, pairs, seed)
+    assert not list(tmp_path.iterdir())
