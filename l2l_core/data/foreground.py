@@ -147,10 +147,10 @@ def _masks(
         bright = np.zeros(pixels.shape[1:], dtype=np.uint8)
         for channel, level in zip(pixels, levels, strict=True):
             bright |= channel > level
-        for axis, name, count in ((0, "Y", len(rows)), (1, "X", shape[3])):
-            spread = ndimage.maximum_filter1d(bright, width[name], axis=axis, mode="constant")
-            middle = width[name] // 2
-            bright = spread.take(range(middle, middle + count), axis=axis)
+        for axis, name in enumerate("YX"):
+            bright = ndimage.maximum_filter1d(bright, width[name], axis=axis, mode="constant")
+        top, left = width["Y"] // 2, width["X"] // 2
+        bright = bright[top : top + len(rows), left : left + shape[3]]
         planes.append(bright.astype(bool))
         if len(planes) == width["Z"]:
             yield np.logical_or.reduce(planes)

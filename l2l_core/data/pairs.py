@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from l2l_core.data.cache import BlockStore, cached
 from l2l_core.data.names import match_names, report_lonely, stem
 from l2l_core.data.selection import select_configured
 from l2l_core.errors import DataError, PairingError
@@ -123,7 +124,8 @@ def find_pairs(data: DataConfig, base: Path) -> PairSet:
         rows = [_Row(stem(path), path, path) for path in _listed(data.input, base)]
     _refuse_column_without_table(data)
     groups = _groups(rows)
-    pairs = [_open(row, group, data) for row, group in zip(rows, groups, strict=True)]
+    store = BlockStore()
+    pairs = [_open(row, group, data, store) for row, group in zip(rows, groups, strict=True)]
     for pair in pairs:
         check_shapes(pair)
     return PairSet(tuple(pairs))
@@ -215,11 +217,10 @@ def _groups(rows: Sequence[_Row]) -> list[str]:
     return [str(lead(row.input)) for row in rows]
 
 
-def _open(row: _Row, group: str, data: DataConfig) -> Pair:
+def _open(row: _Row, group: str, data: DataConfig, store: BlockStore) -> Pair:
     images = []
     for path, special in ((row.input, data.input_select), (row.target, data.target_select)):
-        image = open_image(path, axes=data.axes or None)
-        _refuse_colours(image)
+        image = cached(open_image(path, axes=data.axes or None), store)
         images.append(select_configured(image, data.select, special))
     if row.input == row.target and _selects_alike(data.input_select, data.target_select):
         raise PairingError(
@@ -232,15 +233,6 @@ def _open(row: _Row, group: str, data: DataConfig) -> Pair:
 
 def _selects_alike(first: SelectConfig, second: SelectConfig) -> bool:
     return all(str(getattr(first, a)) == str(getattr(second, a)) for a in "ztc")
-
-
-def _refuse_colours(image: Image) -> None:
-    if "S" in image.axes:
-        size = image.shape[image.axes.index("S")]
-        raise DataError(
-            f"{image.info.path} is a colour picture ({size} samples a pixel), expected one channel "
-            "of intensities; export the channels as a TIFF in grey values"
-        )
 
 
 def frame_sizes(image: Image) -> dict[str, int]:

@@ -1,0 +1,108 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l2l_core.data.cache import BlockStore, cached
+from l2l_core.images.image import Image, from_array
+from l2l_core.images.reading import open_image
+
+
+class _Blocks:
+    """An array stored in blocks, which counts how often it is read."""
+
+    def __init__(self, array, chunks):
+        self.array, self.chunks, self.reads = array, chunks, 0
+
+    def read(self, index):
+        self.reads += 1
+        return self.array[index].copy()
+
+
+def _image(array, axes, chunks):
+    source = _Blocks(array, chunks)
+    return Image(from_array(array, axes).info, source), source
+
+
+@st.composite
+def _reads(draw):
+    shape = draw(st.tuples(*(st.integers(1, 9) for _ in range(3))))
+    chunks = draw(st.tuples(*(st.integers(1, 5) for _ in range(3))))
+    where = {}
+    for axis, size in zip("ZYX", shape, strict=True):
+        start = draw(st.integers(0, size - 1))
+        where[axis] = slice(start, draw(st.integers(start + 1, size)), draw(st.integers(1, 2)))
+    return shape, chunks, where
+
+
+@given(_reads(), st.integers(0, 3000))
+def test_what_is_read_is_what_is_there(case, limit):
+    shape, chunks, where = case
+    array = np.arange(np.prod(shape)).reshape(shape)
+    image, _ = _image(array, "ZYX", chunks)
+    kept = cached(image, BlockStore(limit))
+    for _ in range(2):
+        np.testing.assert_array_equal(kept.read(**where), image.read(**where))
+
+
+def test_a_block_is_decoded_once():
+    image, source = _image(np.arange(64 * 64).reshape(64, 64), "YX", (32, 64))
+    kept = cached(image, BlockStore(10**6))
+    for x in range(20):
+        kept.read(Y=slice(20, 30), X=slice(x, x + 9))
+    assert source.reads == 1
+    kept.read(Y=slice(20, 40))
+    assert source.reads == 2
+
+
+def test_the_caller_may_write_to_what_it_reads():
+    image, _ = _image(np.zeros((8, 8)), "YX", (8, 8))
+    kept = cached(image, BlockStore(10**6))
+    kept.read()[...] = 1
+    assert kept.read().sum() == 0
+
+
+def test_the_store_holds_no_more_than_its_limit_and_drops_what_was_used_least_recently():
+    image, source = _image(np.zeros((100, 10, 10), np.uint8), "ZYX", (1, 10, 10))
+    store = BlockStore(1000)
+    kept = cached(image, store)
+    for z in (*range(9), 0, *range(9, 19)):
+        kept.read(Z=z)
+        assert store.size <= 1000
+    before = source.reads
+    kept.read(Z=18)
+    assert source.reads == before
+    kept.read(Z=1)
+    assert source.reads == before + 1
+
+
+def test_two_images_do_not_mix():
+    store = BlockStore(10**6)
+    first = cached(_image(np.zeros((8, 8)), "YX", (8, 8))[0], store)
+    second = cached(_image(np.ones((8, 8)), "YX", (8, 8))[0], store)
+    assert first.read().max() == 0
+    assert second.read().min() == 1
+
+
+def test_an_image_without_blocks_stays_as_it_is():
+    image = from_array(np.zeros((8, 8)), "YX")
+    assert cached(image, BlockStore()) is image
+
+
+def test_threads_read_a_compressed_file_at_once(tmp_path):
+    array = np.random.default_rng(0).integers(0, 999, (4, 90, 70)).astype(np.uint16)
+    path = tmp_path / "packed.tif"
+    tifffile.imwrite(path, array, compression="zlib", metadata={"axes": "ZYX"},
+                     photometric="minisblack")  # fmt: skip
+    kept = cached(open_image(path), BlockStore(3 * array[0].nbytes))
+
+    def same(seed):
+        rng = np.random.default_rng(seed)
+        z, y, x = (int(rng.integers(n)) for n in (4, 60, 40))
+        part = kept.read(Z=z, Y=slice(y, y + 30), X=slice(x, x + 30))
+        return np.array_equal(part, array[z : z + 1, y : y + 30, x : x + 30])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(same, range(200)))
