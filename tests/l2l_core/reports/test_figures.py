@@ -1,0 +1,143 @@
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from l2l_core.components.training import EpochRecord
+from l2l_core.errors import ImageError
+from l2l_core.images.image import Length
+from l2l_core.reports.content import Example
+from l2l_core.reports.figures import (
+    DARK,
+    LIGHT,
+    display_range,
+    history_figure,
+    panel_figure,
+    scale_bar_length,
+    to_png,
+)
+
+RNG = np.random.default_rng(9)
+
+
+def example(names=("input", "restoration", "benchmark", "truth"), shape=(64, 64), **options):
+    return Example(name="cell", images={name: RNG.random(shape) for name in names}, **options)
+
+
+def epoch(number, loss, rate=1e-3, best=False, validation=True):
+    return EpochRecord(
+        epoch=number,
+        train={"loss": loss},
+        validation={"loss": loss + 0.1} if validation else {},
+        learning_rate=rate,
+        seconds=1.0,
+        best=best,
+    )
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_all_images_show_the_same_pixels_in_a_range_that_is_stated():
+    shown = example()
+    figure = panel_figure(shown)
+    fields, crops, (profile,) = figure.axes[:4], figure.axes[4:8], figure.axes[8:]
+    assert [axes.get_title() for axes in fields] == ["Input", "Restoration", "Benchmark", "Truth"]
+    for row in (fields, crops):
+        assert len({axes.get_xlim() + axes.get_ylim() for axes in row}) == 1
+    for axes, crop, image in zip(fields, crops, shown.images.values(), strict=True):
+        low, high = np.percentile(image, [0.5, 99.8])
+        assert axes.images[0].get_clim() == crop.images[0].get_clim() == (low, high)
+        assert axes.get_xlabel() == f"shown from {low:.4g} to {high:.4g}"
+    assert [line.get_label() for line in profile.lines] == list(shown.images)
+
+
+def test_the_enlarged_crop_is_the_framed_part_of_the_image():
+    shown = example(names=("input",))
+    field, crop = panel_figure(shown, profile=False).axes
+    frame = field.patches[0]
+    x, y = int(frame.get_x() + 0.5), int(frame.get_y() + 0.5)
+    size = int(frame.get_width())
+    expected = shown.images["input"][y : y + size, x : x + size]
+    np.testing.assert_array_equal(crop.images[0].get_array(), expected)
+
+
+def test_the_scale_bar_is_as_long_as_it_says():
+    figure = panel_figure(example(pixel_size=Length(120, "nanometer")))
+    assert texts(figure)[0] == "2 µm"
+    bar = figure.axes[0].lines[0].get_xdata()
+    assert (bar[1] - bar[0]) * 120 == pytest.approx(2000)
+    assert texts(panel_figure(example())) == []
+    assert texts(panel_figure(example(pixel_size=Length(1, "parsec")))) == []
+
+
+@pytest.mark.parametrize(
+    ("pixels", "pixel_nm", "label"),
+    [(256, 120, "5 µm"), (512, 10, "1 µm"), (64, 10, "100 nm"), (2048, 325, "100 µm")],
+)
+def test_scale_bars_have_round_lengths(pixels, pixel_nm, label):
+    length, text = scale_bar_length(pixels, pixel_nm)
+    assert text == label
+    assert 0.1 * pixels < length <= 0.3 * pixels
+
+
+def test_large_images_are_shown_from_their_middle():
+    figure = panel_figure(example(shape=(300, 90)), side=100)
+    assert figure.axes[0].get_ylim() == (199.5, 99.5)
+    assert figure.axes[0].get_xlim() == (-0.5, 89.5)
+
+
+@pytest.mark.parametrize("image", [np.full((40, 40), np.nan), np.ones((40, 40)), np.eye(40) > 0])
+def test_odd_images_are_drawn_without_a_warning(image):
+    assert to_png(panel_figure(Example(name="odd", images={"input": image})))
+    low, high = display_range(image)
+    assert low < high
+
+
+def test_a_png_has_the_theme_of_the_page():
+    for theme, dark in ((LIGHT, False), (DARK, True)):
+        png = to_png(panel_figure(example(), theme=theme), 50)
+        corner = PillowImage.open(io.BytesIO(png)).convert("L").getpixel((0, 0))
+        assert (corner < 128) == dark
+
+
+def test_the_course_of_training_marks_the_best_epoch_and_lower_rates():
+    records = [
+        epoch(1, 0.5, best=True),
+        epoch(2, 0.3, best=True),
+        epoch(3, 0.4),
+        epoch(4, 0.35, rate=5e-4),
+    ]
+    (axes,) = history_figure(records).axes
+    train, validation, best, drop = axes.lines
+    assert list(train.get_ydata()) == [0.5, 0.3, 0.4, 0.35]
+    assert list(validation.get_ydata()) == pytest.approx([0.6, 0.4, 0.5, 0.45])
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == pytest.approx((2, 0.4))
+    assert best.get_label() == "best: epoch 2"
+    assert drop.get_xdata()[0] == 3.5
+    assert texts(axes.figure) == ["rate 5.0e-04"]
+
+
+def test_without_validation_the_best_stands_on_the_training_curve():
+    records = [epoch(1, 0.5, best=True, validation=False), epoch(2, 0.6, validation=False)]
+    (axes,) = history_figure(records).axes
+    train, best = axes.lines
+    assert train.get_label() == "train"
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (1, 0.5)
+
+
+def test_images_of_different_shapes_are_refused_by_name():
+    images = {"input": np.ones((4, 4)), "truth": np.ones((4, 5))}
+    with pytest.raises(ImageError, match=r"'a\.tif' .* input \(4, 4\), truth \(4, 5\)"):
+        Example(name="a.tif", images=images)
+    with pytest.raises(ImageError, match="has no image"):
+        Example(name="a.tif", images={})
+
+
+def test_drawing_leaves_pyplot_alone():
+    code = "import sys, l2l_core.reports; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
