@@ -1,0 +1,357 @@
+"""A model, ready to restore arrays: normalisation, axes and units around a restorer."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from l2l_core.errors import (
+    AxesError,
+    ImageError,
+    ModelError,
+    StatisticsError,
+)
+from l2l_core.images.axes import AXES, guess_axes, parse_axes, reorder
+from l2l_core.images.normalization import Normalization, measure
+from l2l_core.images.writing import cast as cast_pixels
+from l2l_core.streaming.in_memory import restore_array
+from l2l_core.workflows.filters import filter_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from l2l_core.components.geometry import Geometry
+    from l2l_core.components.restorer import Restorer
+    from l2l_core.models.model_file import ModelRecord
+
+    Progress = Callable[[int, int], None]
+
+Statistics = Literal["image", "model"]
+
+_UNITS = {
+    "target": "in the units of the images it was trained to give",
+    "input": "in the units of the image that goes in",
+    "normalized": "normalised, without units",
+}
+
+
+class Model:
+    """A restorer with what its images need around it; made by :func:`l2l_core.load_model`.
+
+    Attributes
+    ----------
+    info : ModelRecord
+        All that is known of the model.
+    restorer : Restorer
+        What restores batches of normalised tiles.
+    engine : str
+        What computes it; empty for a method without a framework.
+    where : str
+        Folder that it came from, or the filter's name.
+    """
+
+    def __init__(
+        self, restorer: Restorer, info: ModelRecord, *, where: str = "", engine: str = ""
+    ) -> None:
+        self.restorer = restorer
+        self.info = info
+        self.where = where
+        self.engine = engine
+        # A filter has no channels of its own: it takes those of an image one by one.
+        self._each_channel = not info.tensors and info.restorer in filter_names()
+
+    @property
+    def geometry(self) -> Geometry:
+        """Halo, multiples and outputs."""
+        return self.restorer.geometry
+
+    @property
+    def statistics(self) -> Statistics:
+        """Whose numbers normalise an image where nobody says: its own or the model's."""
+        return "model" if self.info.normalization.input.spec.scope == "dataset" else "image"
+
+    @property
+    def units(self) -> str:
+        """Units of what comes out, in words."""
+        return _UNITS[self.info.normalization.output if self.restorer.normalizes else "input"]
+
+    def describe(self) -> str:
+        """Return one line about the model."""
+        geometry = self.geometry
+        engine = f" on {self.engine}" if self.engine else ""
+        channels = (
+            "each channel for itself"
+            if self._each_channel
+            else f"{geometry.channels_in} in, {geometry.channels_out} out"
+        )
+        return (
+            f"{self.where}: {self.info.restorer}{engine}, {geometry.axes}, {channels}; comes out "
+            f"{self.units}"
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what a restored image carries about where it comes from, as JSON values."""
+        return {
+            "software": f"label2label {version('label2label')}",
+            "model": self.where,
+            "model_sha256": self.info.sha256,
+            "restorer": self.info.restorer,
+            "supplier": self.info.supplier,
+            "engine": self.engine,
+            "options": self.info.options,
+            "units": self.units,
+        }
+
+    def output_axes(self, axes: str) -> str:
+        """Return the axes of what comes out for an image with `axes`.
+
+        The same, in the same order; a channel axis besides where several channels come out, and
+        spatial axes more or less where the method has it so.
+        """
+        result = set(self._outer(axes)) | set(self.geometry.output_axes)
+        if "C" in axes or (self.geometry.channels_out > 1 and not self._each_channel):
+            result.add("C")
+        found = [axis for axis in axes if axis in result]
+        for axis in AXES:
+            if axis in result and axis not in found:
+                after = [i for i, other in enumerate(found) if AXES.index(other) > AXES.index(axis)]
+                found.insert(after[0] if after else len(found), axis)
+        return "".join(found)
+
+    @overload
+    def restore(
+        self,
+        array: NDArray[Any],
+        axes: str = "",
+        *,
+        outputs: Literal["mean"] = "mean",
+        tile: int | Sequence[int] | None = None,
+        batch: int | None = None,
+        dtype: DTypeLike | None = None,
+        statistics: Statistics | None = None,
+        progress: Progress | None = None,
+    ) -> NDArray[Any]: ...
+    @overload
+    def restore(
+        self,
+        array: NDArray[Any],
+        axes: str = "",
+        *,
+        outputs: Literal["all"],
+        tile: int | Sequence[int] | None = None,
+        batch: int | None = None,
+        dtype: DTypeLike | None = None,
+        statistics: Statistics | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, NDArray[Any]]: ...
+    def restore(
+        self,
+        array: NDArray[Any],
+        axes: str = "",
+        *,
+        outputs: Literal["mean", "all"] = "mean",
+        tile: int | Sequence[int] | None = None,
+        batch: int | None = None,
+        dtype: DTypeLike | None = None,
+        statistics: Statistics | None = None,
+        progress: Progress | None = None,
+    ) -> NDArray[Any] | dict[str, NDArray[Any]]:
+        """Restore an image.
+
+        Parameters
+        ----------
+        array : ndarray
+            Any real dtype, in the units of a file, with the axes `axes`.
+        axes : str
+            Some of T, C, Z, Y and X, one letter for each axis, in any order; an array of two
+            axes is YX.  Frames, and planes where the method works in planes, go one by one.
+        outputs : {"mean", "all"}
+            The restoration, or a dict of all that the method gives, such as ``scale``.
+        tile : int or sequence of int, optional
+            Sides of a tile in pixels; changes memory and speed, never the result.
+        batch : int, optional
+            Tiles that go in together.
+        dtype : {"float32", "uint16", "uint8"}, optional
+            Of the result; integers are rounded and saturate.  float32 by default.
+        statistics : {"image", "model"}, optional
+            Whose numbers normalise the image: its own, taken over all of it, or those that the
+            model was trained with.  By default as the model was trained.
+        progress : callable, optional
+            Called with the number of finished tiles and of all.
+
+        Returns
+        -------
+        ndarray or dict of ndarray
+            With the axes :meth:`output_axes`, in the units :attr:`units`; ``scale`` is in the
+            same units without their offset.  Pixels that are NaN in the input are NaN.
+
+        Raises
+        ------
+        AxesError, ImageError
+            If axes, channels or dtype do not fit.
+        StatisticsError
+            If the image is constant or all NaN, or the model has no numbers of its own.
+        TilingError, OutOfMemory
+            If the tile is too small for the method, or the device for a tile.
+        """
+        if outputs not in ("mean", "all"):
+            raise ImageError(f"outputs is {outputs!r}; expected 'mean' or 'all'")
+        array = np.asarray(array)
+        if array.dtype.kind not in "biuf":
+            raise ImageError(
+                f"an array of dtype {array.dtype} is no image; expected integers or real numbers"
+            )
+        axes = parse_axes(axes or guess_axes(array.shape), array.ndim)
+        self._check(array, axes)
+        kind = self._output_dtype(dtype)
+        before, after = self._normalizations(array, axes, statistics)
+        outer = self._outer(axes)
+        ordered = reorder(array, axes, outer + ("" if self._each_channel else "C") + self.axes)
+        if self._each_channel:
+            ordered = np.expand_dims(ordered, len(outer))
+        results: dict[str, NDArray[Any]] = {}
+        sides = ordered.shape[: len(outer)]
+        for number, index in enumerate(np.ndindex(*sides)):
+            pixels = before.apply(ordered[index]) if before else ordered[index].astype(np.float32)
+            restored = restore_array(
+                self.restorer,
+                pixels,
+                tile=tile,
+                batch=batch,
+                progress=_shifted(progress, number, prod(sides)),
+            )
+            for name in ("mean",) if outputs == "mean" else self.geometry.outputs:
+                values = _with_units(name, restored[name], after)
+                if name not in results:
+                    results[name] = np.empty((*sides, *values.shape), dtype=kind)
+                results[name][index] = cast_pixels(values, kind)
+        finished = {name: self._in_order(values, outer, axes) for name, values in results.items()}
+        return finished["mean"] if outputs == "mean" else finished
+
+    @property
+    def axes(self) -> str:
+        """Spatial axes that the method works in."""
+        return self.geometry.axes
+
+    def _outer(self, axes: str) -> str:
+        """Return the axes that are gone over one position at a time, in canonical order."""
+        inner = set(self.axes) | (set() if self._each_channel else {"C"})
+        return "".join(axis for axis in AXES if axis in axes and axis not in inner)
+
+    def _check(self, array: NDArray[Any], axes: str) -> None:
+        missing = [axis for axis in self.axes if axis not in axes]
+        if missing:
+            raise AxesError(
+                f"the model works in {self.axes}, and the array of axes {axes} has no "
+                f"{', '.join(missing)}; give a volume, or use a model for planes"
+            )
+        if array.size == 0:
+            raise ImageError(f"the array of axes {axes} and shape {array.shape} has no pixels")
+        found = array.shape[axes.index("C")] if "C" in axes else 1
+        wanted = self.geometry.channels_in
+        if found != wanted and not self._each_channel:
+            raise AxesError(
+                f"the model takes {counted(wanted)}, and the array of axes {axes} and shape "
+                f"{array.shape} has {counted(found)}; select those that it was trained on"
+            )
+
+    def _output_dtype(self, dtype: DTypeLike | None) -> np.dtype[Any]:
+        if dtype is None:
+            return np.dtype(np.float32)
+        # Refused before any computing: cast() knows what can be written.
+        kind = cast_pixels(np.zeros(1, np.float32), dtype).dtype
+        if kind.kind in "iu" and self.units == _UNITS["normalized"]:
+            raise ImageError(
+                f"the model's restorations are normalised, about 0 to 1, and would be 0 and 1 as "
+                f"{kind}; take float32"
+            )
+        return kind
+
+    def _normalizations(
+        self, array: NDArray[Any], axes: str, statistics: Statistics | None
+    ) -> tuple[Normalization | None, Normalization | None]:
+        """Return the numbers to take away before and to put back after."""
+        if statistics not in (None, "image", "model"):
+            raise StatisticsError(f"statistics is {statistics!r}; expected 'image' or 'model'")
+        if not self.restorer.normalizes:
+            return None, None
+        record = self.info.normalization
+        if (statistics or self.statistics) == "image":
+            spec = record.input.spec
+            before = measure(array, axes, method=spec.method, low=spec.low, high=spec.high)
+        elif record.input.numbers is not None:
+            before = record.input.numbers
+        else:
+            raise StatisticsError(
+                "the model has no numbers of its own: it was trained with those of each image "
+                "(normalize.input.scope = 'image'); take statistics='image'"
+            )
+        if record.output == "normalized":
+            return before, None
+        return before, record.target.numbers if record.output == "target" else self._spread(before)
+
+    def _spread(self, before: Normalization) -> Normalization:
+        """Return the input's numbers for the channels that come out."""
+        count = self.geometry.channels_out
+        if before.channels == count:
+            return before
+        if before.channels > 1:
+            raise ModelError(
+                f"the model gives {counted(count)} from {before.channels}, so none of them can "
+                "come out in the input's units; train it with normalize.output = 'target'"
+            )
+        return Normalization(before.offset * count, before.scale * count)
+
+    def _in_order(self, values: NDArray[Any], outer: str, axes: str) -> NDArray[Any]:
+        wanted = self.output_axes(axes)
+        if self._each_channel:
+            values = values[(slice(None),) * len(outer) + (0,)]
+            return reorder(values, outer + self.geometry.output_axes, wanted)
+        return reorder(values, outer + "C" + self.geometry.output_axes, wanted)
+
+    def close(self) -> None:
+        """Give back what the model holds on its device."""
+        self.restorer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Model {self.describe()}>"
+
+
+def counted(count: int) -> str:
+    """Return a number of channels in words."""
+    return "1 channel" if count == 1 else f"{count} channels"
+
+
+def _with_units(
+    name: str, values: NDArray[np.float32], after: Normalization | None
+) -> NDArray[np.float32]:
+    if after is None:
+        return values
+    # A spread has no zero point: only the mean is shifted.
+    shifted = after if name == "mean" else Normalization((0.0,) * after.channels, after.scale)
+    return shifted.invert(values)
+
+
+def _shifted(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """Return a callback for one of `count` positions that reports on all of them."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, count * total)

@@ -1,0 +1,131 @@
+"""From a folder, or the name of a filter, to a model that is ready to restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l2l_core.components.factory import make_restorer
+from l2l_core.errors import ModelDamagedError, ModelNotFoundError, UnknownComponentError
+from l2l_core.models.model_file import WEIGHTS, is_model, read_model
+from l2l_core.models.run_folder import RunFolder
+from l2l_core.workflows.array_restoration import Model, counted
+from l2l_core.workflows.engines import choose, info_of
+from l2l_core.workflows.filters import filter_names, make_filter
+
+if TYPE_CHECKING:
+    from l2l_core.components.restorer import Restorer
+    from l2l_core.models.model_file import ModelRecord
+
+__all__ = ["Model", "load_model"]
+
+
+def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -> Model:
+    """Load a model for restoring.
+
+    Parameters
+    ----------
+    where : str or Path
+        A model folder, a run folder, or a filter without training by name, such as
+        ``"gaussian"`` or ``"gaussian:sigma=1.5"``.
+    backend : str, optional
+        Engine that computes it; ``"auto"`` is the GPU's framework where there is a GPU, otherwise
+        the first that is installed of ONNX, torch and TensorFlow.
+    device : str, optional
+        ``"auto"``, ``"cpu"``, ``"gpu"`` or ``"gpu:N"``.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is neither such a folder nor such a filter.
+    ModelDamagedError, ModelVersionError
+        If the folder was altered, or written by a newer version.
+    ComponentError
+        If the method or the engine is not installed.
+    DeviceError
+        If there is no such device.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> blur = load_model("gaussian:sigma=1.5")
+    >>> blur.restore(np.zeros((32, 32), np.uint16), axes="YX").dtype
+    dtype('float32')
+    """
+    folder = _model_folder(Path(where))
+    if folder is not None:
+        return _from_folder(folder, backend, device)
+    restorer, record = make_filter(str(where), backend, device)
+    engine = info_of(choose(record.restorer, backend, device=device)).engine
+    return Model(restorer, record, where=str(where), engine=engine)
+
+
+def _model_folder(path: Path) -> Path | None:
+    """Return the folder of the model that a path means, None where it means none."""
+    if path.name == "model.json" and path.is_file():
+        return path.parent
+    for folder in (path, path / "model"):
+        # Weights alone are a model as well, a damaged one.
+        if is_model(folder) or (folder / WEIGHTS).is_file():
+            return folder
+    if RunFolder.exists(path):
+        status = RunFolder.open(path).record.status
+        raise ModelNotFoundError(
+            f"the run in {path} has no model yet (it is {status!r}); let it finish, or go on with "
+            "it by --resume"
+        )
+    if path.exists() and str(path) not in filter_names():
+        raise ModelNotFoundError(
+            f"no model at {path}: there is no model.json in it; expected a model or run folder "
+            f"that training wrote, or a filter without training: {', '.join(filter_names())}"
+        )
+    return None
+
+
+def _from_folder(folder: Path, backend: str, device: str) -> Model:
+    record, state = read_model(folder)
+    try:
+        registration = choose(record.restorer, backend, "predict", device=device)
+    except UnknownComponentError as error:
+        if backend != "auto":
+            raise
+        raise UnknownComponentError(
+            f"the model in {folder} needs restorer {record.restorer!r} of {record.supplier}, which "
+            f"is not installed here; install that package ({error})"
+        ) from error
+    engine = info_of(registration).engine
+    restorer: Restorer = make_restorer(
+        record.restorer,
+        engine,
+        record.options,
+        axes=record.axes,
+        channels_in=record.channels_in,
+        channels_out=record.channels_out,
+        device=device,
+    )
+    _check_numbers(record, folder)
+    restorer.load_state(state)
+    return Model(restorer, record, where=str(folder), engine=engine)
+
+
+def _check_numbers(record: ModelRecord, folder: Path) -> None:
+    """Refuse a record whose normalisation cannot be undone, before anything is computed."""
+    sides = record.normalization
+    if sides.output == "target" and sides.target.numbers is None:
+        raise ModelDamagedError(
+            f"the model in {folder} gives the target's units and has no numbers of the target; "
+            "train it again"
+        )
+    for name, side, count in (
+        ("input", sides.input, record.channels_in),
+        ("target", sides.target, record.channels_out),
+    ):
+        if side.numbers is not None and side.numbers.channels != count:
+            raise ModelDamagedError(
+                f"the model in {folder} has {counted(count)} as {name} and numbers for "
+                f"{side.numbers.channels}; train it again"
+            )
