@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,6 @@ from l2l_core.components.registry import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 def write_distribution(
@@ -67,3 +68,14 @@ def install(site: Path) -> Callable[..., None]:
         registry.cache_clear()
 
     return installed
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real images, or skip the test where it is absent."""
+    named = os.environ.get("L2L_REAL_DATA")
+    beside = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    folder = Path(named) if named else beside
+    if not folder.is_dir():
+        pytest.skip("no folder of real images; name one in L2L_REAL_DATA")
+    return folder

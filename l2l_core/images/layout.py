@@ -64,6 +64,12 @@ class Layout:
         return source if all(self.kept) else SqueezedSource(source, self.kept)
 
 
+def _as_channels(axes: str) -> str:
+    """Return axes of a colour image with its colours as channels, and guesses for the unknown."""
+    free = iter([axis for axis in "ZT" if axis not in axes] * len(axes))
+    return "".join("C" if axis == "S" else axis if axis in AXES else next(free) for axis in axes)
+
+
 def settle(own: str, shape: Sequence[int], given: str | None, where: str) -> Layout:
     """Decide the axes of an image.
 
@@ -93,13 +99,14 @@ def settle(own: str, shape: Sequence[int], given: str | None, where: str) -> Lay
     left = "".join(axis for axis, keep in zip(own, kept, strict=True) if keep)
     sizes = tuple(size for size, keep in zip(shape, kept, strict=True) if keep)
     if given:
-        axes = parse_axes(given, len(sizes), where=where, samples=True)
+        size = " x ".join(str(n) for n in sizes)
+        axes = parse_axes(given, len(sizes), where=f"{where} ({size})", samples=True)
     elif "S" in left:
         colours = sizes[left.index("S")]
         raise AxesError(
             f"{where}: a colour image with {colours} samples a pixel, where one channel is meant; "
-            f"save it as greyscale, or give axes {left.replace('S', 'C')!r} to take the colours "
-            "as channels"
+            f"save it as greyscale, or give axes such as {_as_channels(left)!r} to take the "
+            "colours as channels"
         )
     elif set(left) <= set(AXES) and len(set(left)) == len(left):
         axes = parse_axes(left, len(sizes), where=where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from l2l_core.images.image import Source
+
+# What tifffile says of chains and tables that end in nowhere, and then passes over. Tags beyond
+# the description and the places of the pixels may be wrong without harm.
+TRUNCATED = re.compile(
+    r"invalid page offset|corrupted (tag list|IFD)|TiffTag (270|273|279|324|325) .*invalid value"
+)
 
 _LOG = RLock()
 
@@ -87,6 +94,9 @@ def _open(
     file: Any, path: Path, axes: str | None, level: int, series: int, complaints: list[str]
 ) -> Image:
     count = len(file.series)
+    # Counting the pages follows their chain to its end, which a truncated file does not have.
+    if len(file.pages) == 0 or any(TRUNCATED.search(line) for line in complaints):
+        raise _damaged(path, "its tables lead beyond its end")
     if not 0 <= series < count:
         raise ImageError(f"{path}: there is no series {series}; the file has {count}, from 0")
     chosen = file.series[series]
