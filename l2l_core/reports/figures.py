@@ -158,7 +158,9 @@ def panel_figure(
                 _scale_bar(axes, box, example.pixel_size)
         y -= gaps[row] if row < rows - 1 else 0
     if profile:
-        place = (0.7, y - heights[2], width - 0.7 - 0.15, heights[2])
+        # The legend stands beside the profile where the images leave it the room.
+        aside = 1.15 if len(images) > 2 else 0.0
+        place = (0.7, y - heights[2], width - 0.85 - aside, heights[2])
         _draw_profile(_axes(figure, place, width, height), images, field, line, example, theme)
     return figure
 
@@ -291,7 +293,9 @@ def _draw_profile(
     axes.set_ylabel("share of\nits peak")
     axes.set_ylim(-0.05, 1.08)
     _dress(axes, theme)
-    legend = axes.legend(frameon=False, fontsize=8.5, loc="upper right")
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
+    within: dict[str, Any] = {"loc": "upper right"}
+    legend = axes.legend(frameon=False, fontsize=8.5, **(beside if len(images) > 2 else within))
     for text in legend.get_texts():
         text.set_color(theme.ink)
 

@@ -124,14 +124,11 @@ def _history_picture(content: ReportContent) -> Picture:
         after.learning_rate < before.learning_rate
         for before, after in zip(content.history, content.history[1:], strict=False)
     )
+    epochs = "1 epoch" if len(content.history) == 1 else f"{len(content.history)} epochs"
+    rate = {0: "stayed the same", 1: "was lowered once"}.get(drops, f"was lowered {drops} times")
     caption = (
-        f"{len(content.history)} epochs; best epoch {best.epoch}{loss}. "
-        + (
-            f"The learning rate was lowered {drops} times"
-            if drops != 1
-            else "The learning rate was lowered once"
-        )
-        + f", to {last.learning_rate:.2g}."
+        f"{epochs}; best epoch {best.epoch}{loss}. The learning rate {rate}, and was "
+        f"{last.learning_rate:.2g} at the end."
     )
     return _picture(
         lambda theme: history_figure(content.history, theme=theme),

@@ -89,7 +89,7 @@ def test_a_page_shows_every_part(page):
         "1 (1st to 99.8th percentile)",
         "gain fitted",
         "0.5th to the 99.8th percentile",
-        "1 epochs; best epoch 1, loss 0.6",
+        "1 epoch; best epoch 1, loss 0.6",
         'input = "a<b>"',
         "seed",
         "Gain and offset were fitted.",
@@ -114,7 +114,7 @@ def test_a_page_needs_nothing_beside_it(page):
 def test_every_picture_has_a_text_instead(page):
     alts = [a["alt"] for a in page.attributes("img")]
     assert alts[0].startswith("held-out <1>: input, restoration and benchmark of the same field")
-    assert alts[1].startswith("Training and validation loss by epoch. 1 epochs")
+    assert alts[1].startswith("Training and validation loss by epoch. 1 epoch")
     assert page.attributes("html") == [{"lang": "en"}]
     assert {a["scope"] for a in page.attributes("th")} == {"col", "row"}
 
