@@ -79,6 +79,24 @@ def test_tiles_of_a_network_are_exact(folder):
     assert np.abs(tiled - whole).max() <= 1e-5 * whole.std()
 
 
+def test_a_missing_pixel_reaches_no_further_than_the_networks_field(folder):
+    model = load_model(folder, device="cpu")
+    pixels = np.random.default_rng(0).normal(50, 5, size=(64, 65)).astype(np.float32)
+    broken = pixels.copy()
+    broken[30, 31] = np.nan
+    numbers = model.info.normalization.input.spec
+    assert numbers.method == "mean_std"
+    filled = broken.copy()
+    filled[30, 31] = np.nanmean(broken.astype(np.float64))
+    halo = model.geometry.lattice_halo[0] + model.geometry.multiple[0]
+    restored, expected = model.restore(broken, "YX", tile=24), model.restore(filled, "YX")
+    away = np.ones(pixels.shape, bool)
+    away[30 - halo : 31 + halo, 31 - halo : 32 + halo] = False
+    assert np.argwhere(np.isnan(restored)).tolist() == [[30, 31]]
+    assert away.any()
+    np.testing.assert_allclose(restored[away], expected[away], rtol=1e-3)
+
+
 def test_nothing_there():
     with pytest.raises(ModelNotFoundError, match=r"no model at 'runs/actn': .*gaussian, identity"):
         load_model("runs/actn")
