@@ -289,3 +289,22 @@ def test_a_mask_selects_images_and_windows():
 def test_options_that_make_no_sense_are_refused(options, message):
     with pytest.raises(OptionsError, match=message):
         get("loss", "ms_ssim", **options)
+
+
+@pytest.mark.parametrize("loss", [SsimLoss(), MsSsimLoss()])
+def test_rounding_leaves_no_pole_on_huge_plateaus(loss):
+    """Where huge images are flat, float32 leaves noise of either sign for their variance."""
+    rng = np.random.default_rng(0)
+    levels = 1e6 * rng.random((8, 2, 1, 6, 6))
+    for target, prediction in np.kron(levels, np.ones((16, 16))):
+        for ops in differentiable_ops().values():
+            a, b = (ops.from_numpy(x[None].astype(np.float32)) for x in (target, prediction))
+            for one, two in ((a, b), (a, a + 0.01 * b), (a, -a)):
+                found = float(ops.to_numpy(loss(ops, one, two, channel_axis=1)))
+                assert -1e-6 <= found <= 2.0 + 1e-6
+                value_there, gradient = ops.value_and_gradient(
+                    lambda x, ops=ops, one=one: loss(ops, one, x, channel_axis=1),
+                    ops.to_numpy(two),
+                )
+                assert np.isfinite(value_there)
+                assert np.isfinite(gradient).all()
