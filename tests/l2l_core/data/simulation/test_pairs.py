@@ -132,12 +132,21 @@ def scaled(image):
     return (image - low) / (high - low)
 
 
+def test_patchy_and_sparse_binding_leave_the_mean_of_the_light_as_it_is():
+    label = attrs.evolve(SMALL.input, patchiness=1.0, patch_um=0.2, cytosol=0, puncta=0, haze=0)
+    options = attrs.evolve(SMALL, input=label)
+    scenes = [simulate_scene(options, seed) for seed in range(20)]
+    light = sum(float(scene.input.sum()) for scene in scenes)
+    truth = sum(float(scene.truth.sum()) for scene in scenes)
+    assert light / truth == pytest.approx(label.photons, rel=0.1)
+
+
 def test_a_pair_of_256_pixels_takes_little_time():
     simulate_pair(OPTIONS, 0)
     times = []
     for seed in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         simulate_pair(OPTIONS, seed)
-        times.append(time.perf_counter() - start)
-    # It takes about 25 ms; the limit leaves room for a busy machine.
-    assert min(times) < 0.1
+        times.append(time.process_time() - start)
+    # About 25 ms on a free core; the limit leaves room for a machine that is busy.
+    assert min(times) < 0.2
