@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class MetricRow:
 
     metric: str
     reference: str
-    values: Mapping[str, tuple[float, ...]]
+    values: Mapping[str, Sequence[float]]
     higher_is_better: bool
     data_range: str
     remark: str = ""
@@ -102,10 +102,10 @@ class ReportContent:
 
     title: str
     summary: str
-    metrics: tuple[MetricRow, ...] = field(default=(), converter=tuple)
-    examples: tuple[Example, ...] = field(default=(), converter=tuple)
-    history: tuple[EpochRecord, ...] = field(default=(), converter=tuple)
+    metrics: Sequence[MetricRow] = ()
+    examples: Sequence[Example] = ()
+    history: Sequence[EpochRecord] = ()
     config: str = ""
     facts: Mapping[str, str] = field(factory=dict)
-    notes: tuple[str, ...] = field(default=(), converter=tuple)
+    notes: Sequence[str] = ()
     baseline: str = "gaussian"
