@@ -301,6 +301,11 @@ def _replace(tables: dict[str, Any], steps: Sequence[str], value: Any, override:
         last = depth == len(steps) - 1
         key: str | int = step
         if isinstance(here, list):
+            if not here:
+                raise ConfigError(
+                    f"the override {override!r}: {'.'.join(steps[:depth])} is empty, so there is "
+                    f"nothing at {step!r}"
+                )
             if not step.isdecimal() or int(step) >= len(here):
                 raise ConfigError(
                     f"the override {override!r}: {'.'.join(steps[:depth])} is a list of "

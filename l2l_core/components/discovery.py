@@ -287,6 +287,7 @@ def _checked(
             if older
             else "",
         )
+    hash(record.key)  # a stranger's own kind of record may fail here, inside the guard
     return Registration(record, plugin.distribution, plugin.version, plugin.name)
 
 

@@ -10,6 +10,7 @@ import attrs
 from attrs import define
 
 from l2l_core.components.options import describe, unstructure
+from l2l_core.errors import ComponentError
 
 _HEADING = re.compile(r"\S.*\n-{3,}\s*$", re.MULTILINE)
 _ENTRY = re.compile(r"^(\w+(?:, \w+)*)\s*(?::.*)?$")
@@ -47,7 +48,20 @@ def options_of(cls: type) -> tuple[Option, ...]:
     ----------
     cls : type
         A loss, augmenter or metric, or a restorer's ``Options``.
+
+    Raises
+    ------
+    ComponentError
+        If it is no attrs class, or its types cannot be told.
     """
+    if not attrs.has(cls):
+        raise ComponentError(f"{cls.__module__}.{cls.__qualname__} is no attrs class")
+    try:
+        attrs.resolve_types(cls)
+    except NameError as error:
+        raise ComponentError(
+            f"the types of {cls.__module__}.{cls.__qualname__} cannot be told: {error}"
+        ) from error
     texts = parameter_texts(cls)
     return tuple(
         Option(
@@ -57,7 +71,7 @@ def options_of(cls: type) -> tuple[Option, ...]:
             field.default is attrs.NOTHING,
             texts.get(field.name, ""),
         )
-        for field in attrs.fields(attrs.resolve_types(cls))
+        for field in attrs.fields(cls)
         if field.init
     )
 
