@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 COMMANDS: Mapping[str, Mapping[str, str]] = {
+    "Restore": {
+        "train": "Train on pairs of images, as a configuration says",
+        "restore": "Restore images with a model, or with a filter",
+        "evaluate": "Score an image against a reference",
+        "model": "Show what is known of a model",
+    },
+    "Prepare": {
+        "data": "Look at images: axes, pixel size, intensities",
+        "simulate": "Make pairs of images whose truth is known",
+        "demo": "Simulate, train, restore and report: the whole way in four minutes",
+    },
     "Set-up": {
         "doctor": "Show versions, devices, engines, memory, and what is broken",
         "plugins": "List, show, check and write components: methods, losses, metrics, ...",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from l2l_core.components.factory import make_restorer
 from l2l_core.errors import ModelDamagedError, ModelNotFoundError, UnknownComponentError
-from l2l_core.models.model_file import WEIGHTS, is_model, read_model
+from l2l_core.models.model_file import WEIGHTS, is_model, read_model, read_record
 from l2l_core.models.run_folder import RunFolder
 from l2l_core.workflows.array_restoration import Model, counted
 from l2l_core.workflows.engines import choose, info_of
@@ -62,6 +62,22 @@ def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -
     restorer, record = make_filter(str(where), backend, device)
     engine = info_of(choose(record.restorer, backend, device=device)).engine
     return Model(restorer, record, where=str(where), engine=engine)
+
+
+def find_record(where: str | Path) -> ModelRecord:
+    """Return what is known of a model or run folder, without its weights or any framework.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelDamagedError, ModelVersionError
+        As :func:`load_model`.
+    """
+    folder = _model_folder(Path(where))
+    if folder is None:
+        raise ModelNotFoundError(
+            f"no model at {where}: there is no such folder; expected a model or run folder"
+        )
+    return read_record(folder)
 
 
 def _model_folder(path: Path) -> Path | None:

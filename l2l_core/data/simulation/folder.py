@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 from attrs import define
@@ -14,6 +15,9 @@ from l2l_core.errors import DataError, OutputError
 from l2l_core.images.image import Length
 from l2l_core.images.replacing import replacing
 from l2l_core.images.writing import write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @define(frozen=True)
@@ -32,6 +36,8 @@ def write_pairs(
     pairs: int,
     seed: int,
     options: SimulationOptions | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> WrittenPairs:
     """Simulate pairs and write them as OME-TIFF, with all parameters beside them.
 
@@ -48,6 +54,8 @@ def write_pairs(
         Not negative.  Asking for more pairs with the same seed leaves the first ones as they are.
     options : SimulationOptions, optional
         Instead of the specimen's own.
+    progress : callable, optional
+        Called with the number of pairs that are written, and of all.
 
     Raises
     ------
@@ -78,7 +86,7 @@ def write_pairs(
     seeds = pair_seeds(seed, pairs)
     names = [f"pair-{number:04d}.ome.tif" for number in range(1, pairs + 1)]
     pixel = Length(options.pixel_size_nm / 1000, "micrometer")
-    for name, pair_seed in zip(names, seeds, strict=True):
+    for done, (name, pair_seed) in enumerate(zip(names, seeds, strict=True), start=1):
         pair = simulate_pair(options, pair_seed)
         for part in ("input", "benchmark", "truth"):
             path: Path = getattr(written, part) / name
@@ -90,6 +98,8 @@ def write_pairs(
                 channel_names=(part,),
                 provenance={"simulated": specimen, "seed": pair_seed},
             )
+        if progress is not None:
+            progress(done, pairs)
     parameters = {
         "specimen": specimen,
         "seed": seed,

@@ -1,0 +1,76 @@
+"""``l2l evaluate``: metrics of an image against a reference."""
+
+from __future__ import annotations
+
+import click
+
+from l2l_core.cli.output import columns, say, say_json
+from l2l_core.components.registry import registry
+
+
+@click.command()
+@click.argument("image", type=click.Path())
+@click.option("--reference", required=True, type=click.Path(), help="Image to compare with.")
+@click.option(
+    "--metrics", default="", help="Names, separated by commas; all built-in ones by default."
+)
+@click.option(
+    "--data-range",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Span of the intensities; by default the reference's maximum less its minimum.",
+)
+@click.option(
+    "--fit-gain",
+    is_flag=True,
+    help="Fit gain and offset of each plane to the reference first, for images in other units.",
+)
+@click.option("--axes", help="Axes of both, where the files do not say, such as ZYX.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+def command(
+    image: str,
+    reference: str,
+    metrics: str,
+    data_range: float | None,
+    fit_gain: bool,
+    axes: str | None,
+    as_json: bool,
+) -> None:
+    """Score IMAGE against a reference, plane by plane.
+
+    The data range that PSNR and SSIM are relative to is printed with the numbers, and what gain
+    and offset were fitted.
+    """
+    from l2l_core.workflows.evaluate import evaluate
+
+    scores = evaluate(
+        image,
+        reference,
+        metrics=[name.strip() for name in metrics.split(",") if name.strip()],
+        data_range=data_range,
+        fit=fit_gain,
+        axes=axes,
+    )
+    if as_json:
+        say_json({"image": image, "reference": reference, **scores.to_dict()})
+        return
+    planes = len(scores.gains)
+    rows = [("metric", "mean", "std" if planes > 1 else "", "better")]
+    for name in scores.values:
+        info = registry().find("metric", name).info
+        rows.append(
+            (
+                name,
+                f"{scores.mean(name):.4f}",
+                f"{scores.deviation(name):.4f}" if planes > 1 else "",
+                "higher" if getattr(info, "higher_is_better", True) else "lower",
+            )
+        )
+    say(columns(rows, indent=0))
+    say(f"over {planes} plane{'s' * (planes > 1)}")
+    say(f"data range {scores.data_range:g} ({scores.data_range_source})")
+    if fit_gain:
+        fitted = ", ".join(
+            f"{gain:.4g} x + {offset:.4g}"
+            for gain, offset in zip(scores.gains, scores.offsets, strict=True)
+        )
+        say(f"fitted before: {fitted}")

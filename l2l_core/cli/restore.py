@@ -1,0 +1,78 @@
+"""``l2l restore``: a model, images in, restorations out."""
+
+from __future__ import annotations
+
+import click
+
+from l2l_core.cli.output import columns, remark, say, say_json
+
+
+@click.command()
+@click.argument("model")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path())
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(),
+    help="Image to write, or folder where there are several inputs.",
+)
+@click.option("--axes", help="Axes of the inputs, where the files do not say, such as ZYX.")
+@click.option("--channel", help="Restore this channel alone: its number from 0, or its name.")
+@click.option("--level", type=click.IntRange(min=0), default=0, help="Level of a pyramid.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "uint16", "uint8"]),
+    default="float32",
+    show_default=True,
+    help="Pixel type to write; integers are rounded and saturate.",
+)
+@click.option(
+    "--statistics",
+    type=click.Choice(["image", "model"]),
+    help="Normalise by each image's own numbers, or by those in the model; the model's default "
+    "otherwise.",
+)
+@click.option("--tile", type=click.IntRange(min=1), help="Side of a tile in pixels, halo included.")
+@click.option(
+    "--all-outputs", is_flag=True, help="Write every output, such as the scale, beside the mean."
+)
+@click.option("--backend", default="auto", show_default=True, help="Engine: torch, ... or auto.")
+@click.option("--device", default="auto", show_default=True, help="cpu, gpu, gpu:N or auto.")
+@click.option("--restart", is_flag=True, help="Make restorations anew that are there already.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    model: str,
+    inputs: tuple[str, ...],
+    out: str,
+    backend: str,
+    device: str,
+    as_json: bool,
+    **options: object,
+) -> None:
+    """Restore images with MODEL.
+
+    MODEL is a run or model folder, or a filter by name, such as gaussian:sigma=1.5.  INPUT is an
+    image, a folder or a glob.  A restoration that is there already is left alone; anything else at
+    its place is never overwritten.
+    """
+    from l2l_core.workflows.model import load_model
+    from l2l_core.workflows.progress import CountingProgress
+    from l2l_core.workflows.restore import restore_files
+
+    with load_model(model, backend=backend, device=device) as loaded:
+        remark(loaded.describe())
+        results = restore_files(
+            loaded,
+            inputs,
+            out,
+            progress=lambda name: CountingProgress(name, "tile"),
+            **options,  # type: ignore[arg-type]
+        )
+    if as_json:
+        say_json({"restored": [result.to_dict() for result in results]})
+    else:
+        say(columns([result.row() for result in results], indent=0))
+    context.exit(1 if any(result.error for result in results) else 0)

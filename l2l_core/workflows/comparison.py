@@ -1,0 +1,184 @@
+"""Hold a restoration, its input and the best Gaussian filter against a benchmark, and the truth.
+
+References are scaled so that their 1st and 99.8th percentile are 0 and 1, which is the data range,
+and every candidate is fitted to the reference with one gain and one offset a plane: what is
+compared is structure, and no method gains from the units that it comes out in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import define
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from l2l_core.components.registry import registry
+from l2l_core.errors import ImageError
+from l2l_core.images.image import Length
+from l2l_core.images.matching import fit_gain
+from l2l_core.reports.content import BENCHMARK, INPUT, RESTORATION, TRUTH, Example, MetricRow
+from l2l_core.workflows.evaluate import available_metrics, make_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from l2l_core.components.metric import Metric
+
+SIGMAS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+"""Standard deviations in pixels of the Gaussian filters that a restoration has to beat."""
+
+GAUSSIAN = "best Gaussian"
+LOW, HIGH = 1.0, 99.8
+DATA_RANGE = "1 (1st to 99.8th percentile of the reference)"
+FITTED = "gain and offset fitted"
+
+
+@define(frozen=True, eq=False)
+class Case:
+    """One plane of one field.
+
+    Parameters
+    ----------
+    name : str
+        Of the field.
+    images : dict of str to ndarray, (Y, X)
+        ``input`` and ``restoration``; ``benchmark`` and ``truth`` where they exist; each in its
+        own units.
+    pixel_size : Length, optional
+        Side of a pixel.
+    """
+
+    name: str
+    images: Mapping[str, NDArray[Any]]
+    pixel_size: Length | None = None
+
+
+@define(frozen=True)
+class Comparison:
+    """What came of it.
+
+    Parameters
+    ----------
+    rows : tuple of MetricRow
+        For a report's tables.
+    sigmas : dict
+        For (metric, reference) the standard deviation of the Gaussian that did best.
+    """
+
+    rows: tuple[MetricRow, ...]
+    sigmas: Mapping[tuple[str, str], float]
+
+    @property
+    def note(self) -> str:
+        """How the table came about, in words."""
+        chosen = ", ".join(
+            f"{sigma:g} px for {metric} against the {reference}"
+            for (metric, reference), sigma in self.sigmas.items()
+        )
+        return (
+            f"The column {GAUSSIAN!r} is, for each metric, the Gaussian filter of the input that "
+            f"scores best on these very images, which favours it: {chosen}."
+        )
+
+
+def compare(cases: Sequence[Case], metrics: Sequence[str] = ()) -> Comparison:
+    """Score input, restoration and Gaussian filters of the input against each reference.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Planes; a reference that is constant in one of them is left out there.
+    metrics : sequence of str, optional
+        Names of metrics; the usual ones by default.
+
+    Raises
+    ------
+    ImageError
+        If no case has a reference.
+    """
+    made = make_metrics(metrics or [name for name in available_metrics() if name != "si_psnr"])
+    rows: list[MetricRow] = []
+    sigmas: dict[tuple[str, str], float] = {}
+    for reference in (BENCHMARK, TRUTH):
+        fields = [case.images for case in cases if _usable(case.images.get(reference))]
+        if not fields:
+            continue
+        for name, metric in made.items():
+            row, sigma = _row(name, metric, reference, fields)
+            rows.append(row)
+            sigmas[row.metric, reference] = sigma
+    if not rows:
+        raise ImageError("there is no reference to compare with; expected a benchmark or a truth")
+    return Comparison(tuple(rows), sigmas)
+
+
+def examples(cases: Iterable[Case]) -> tuple[Example, ...]:
+    """Return cases as a report's examples, in the order in which a reader compares them."""
+    order = (INPUT, RESTORATION, BENCHMARK, TRUTH)
+    return tuple(
+        Example(
+            name=case.name,
+            images={name: case.images[name] for name in order if name in case.images},
+            pixel_size=case.pixel_size,
+        )
+        for case in cases
+    )
+
+
+def scaled(reference: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a reference (Y, X) with its 1st and 99.8th percentile at 0 and 1."""
+    low, high = np.nanpercentile(reference, (LOW, HIGH))
+    return np.asarray((reference.astype(np.float64) - low) / (high - low))
+
+
+def matched_score(metric: Metric, image: NDArray[Any], reference: NDArray[np.float64]) -> float:
+    """Return a metric of an image (Y, X) fitted to a scaled reference with gain and offset."""
+    gain, offset = fit_gain(image, reference)
+    fitted = image.astype(np.float64) * gain + offset
+    return metric(fitted, reference, data_range=1.0, axes="YX")
+
+
+def _usable(reference: NDArray[Any] | None) -> bool:
+    if reference is None:
+        return False
+    low, high = np.nanpercentile(reference, (LOW, HIGH))
+    return bool(high > low)
+
+
+def _row(
+    name: str, metric: Metric, reference: str, fields: Sequence[Mapping[str, NDArray[Any]]]
+) -> tuple[MetricRow, float]:
+    info: Any = registry().find("metric", name).info
+    wanted = [scaled(images[reference]) for images in fields]
+
+    def scores(candidates: Iterable[NDArray[Any]]) -> tuple[float, ...]:
+        return tuple(
+            matched_score(metric, candidate, target)
+            for candidate, target in zip(candidates, wanted, strict=True)
+        )
+
+    filtered = {
+        sigma: scores(
+            ndimage.gaussian_filter(images[INPUT].astype(np.float32), sigma) for images in fields
+        )
+        for sigma in SIGMAS
+    }
+    choose = max if info.higher_is_better else min
+    sigma = choose(SIGMAS, key=lambda one: float(np.mean(filtered[one])))
+    values = {
+        INPUT: scores(images[INPUT] for images in fields),
+        GAUSSIAN: filtered[sigma],
+        RESTORATION: scores(images[RESTORATION] for images in fields),
+    }
+    row = MetricRow(
+        metric=name.upper().replace("_", "-"),
+        reference=reference,
+        values=values,
+        higher_is_better=info.higher_is_better,
+        data_range=DATA_RANGE,
+        remark=FITTED,
+    )
+    return row, sigma

@@ -1,0 +1,358 @@
+"""Train a restorer from a configuration into a run folder; a kill costs an epoch at most."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import asdict, define
+
+from l2l_core.components.discovery import OWN_DISTRIBUTION, Registration
+from l2l_core.components.factory import get, make_restorer
+from l2l_core.components.options import structure, unstructure
+from l2l_core.components.registry import registry
+from l2l_core.components.training import EpochRecord, Events, FitReport, Schedule
+from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
+from l2l_core.data.training_set import TrainingSet, prepare
+from l2l_core.errors import Interrupted, L2LError, ModelError, OptionsError
+from l2l_core.models.model_file import (
+    ModelRecord,
+    NormalizationRecord,
+    SideNormalization,
+    read_model,
+    write_model,
+)
+from l2l_core.models.run_folder import RunFolder, RunRecord
+from l2l_core.workflows.engines import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from l2l_core.components.restorer import Restorer
+    from l2l_core.config import RunConfig
+
+_PACKAGES = (OWN_DISTRIBUTION, "numpy", "torch", "tensorflow", "keras", "csbdeep")
+
+
+@define(frozen=True)
+class RunResult:
+    """What a run came to.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    model : Path
+        The model in it.
+    report : Path
+        The report in it.
+    fit : FitReport
+        How training went.
+    """
+
+    folder: Path
+    model: Path
+    report: Path
+    fit: FitReport
+
+
+def train(
+    config: str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    display: Events | None = None,
+) -> RunResult:
+    """Train on the pairs that a configuration names.
+
+    Parameters
+    ----------
+    config : str or Path
+        TOML file; paths in it start from its folder.
+    out : str or Path
+        Run folder to make.
+    resume : bool, optional
+        Whether a run that is there goes on; one that is not there begins.
+    overrides : sequence of str, optional
+        Changes to the configuration, ``"train.epochs=20"``; recorded in the run.
+    display : Events, optional
+        Told what goes on.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    ConfigError
+        Lists all that is wrong with the configuration.
+    DataError, ImageError
+        If the images cannot be used.
+    RunError
+        If there is a run in `out`, or it cannot go on.
+    TrainingDivergedError
+        If the loss is not finite.
+    Interrupted
+        If the user stopped it; says what is on disk.
+    """
+    display = display or Events()
+    text = read_text(config)
+    settings = parse_config(apply_overrides(parse_toml(text, str(config)), overrides), str(config))
+    existing = _existing(Path(out), resume)
+    engine = choose(
+        settings.restorer.name, settings.restorer.backend, "train", device=settings.restorer.device
+    )
+    base = Path(config).resolve().parent
+    data = prepare(settings, base, announce=display.message)
+    record = RunRecord(
+        config=resolved(settings),
+        overrides=tuple(overrides),
+        data=data.fingerprints,
+        versions=_versions(),
+        plugins=_plugins(settings, engine),
+    )
+    if existing is None:
+        folder = RunFolder.create(out, record, text)
+    else:
+        folder = existing
+        folder.check(record)
+    with _Run(folder, settings, engine, data, display) as run:
+        if existing is not None and _is_done(folder, settings):
+            display.message(f"the run in {folder.path} was finished before")
+            return run.result(structure(folder.record.result, FitReport))
+        return run.go(base, record)
+
+
+def _existing(out: Path, resume: bool) -> RunFolder | None:
+    """Return the run to go on with; one that is not asked for is refused when it is created."""
+    return RunFolder.open(out) if resume and RunFolder.exists(out) else None
+
+
+def _is_done(folder: RunFolder, settings: RunConfig) -> bool:
+    record = folder.record
+    return record.status == "finished" and record.config["train"]["epochs"] == settings.train.epochs
+
+
+class _Run:
+    """One start of a run: a restorer, and what is written while it trains."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: RunConfig,
+        engine: Registration,
+        data: TrainingSet,
+        display: Events,
+    ) -> None:
+        self.folder, self.settings, self.engine, self.data = folder, settings, engine, data
+        self.display = display
+        self.restorer: Restorer = make_restorer(
+            engine.info.name,
+            engine.info.key[1],
+            settings.restorer.options,
+            axes=data.axes,
+            channels_in=data.channels_in,
+            channels_out=data.channels_out,
+            device=settings.restorer.device,
+        )
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.restorer.close()
+
+    def go(self, base: Path, record: RunRecord) -> RunResult:
+        """Train from the last checkpoint, or from the start, to the end."""
+        checkpoint = self.folder.load_checkpoint("last")
+        if checkpoint is not None:
+            self.restorer.load_state(checkpoint.state)
+            self.folder.truncate_log(checkpoint.epoch)
+            self.display.message(f"going on after epoch {checkpoint.epoch}")
+        else:
+            self.folder.truncate_log(0)
+            self._start_from(base)
+        started = {"from_epoch": checkpoint.epoch if checkpoint else 0, "versions": record.versions}
+        self.folder.update(
+            status="running",
+            error="",
+            config=record.config,
+            overrides=record.overrides,
+            sessions=(*self.folder.record.sessions, started),
+        )
+        events = RunEvents(self.folder, self.display)
+        try:
+            fit = self.restorer.fit(
+                self.data.samples,
+                self.data.validation,
+                losses={
+                    role: get("loss", one.name, **one.options)
+                    for role, one in self.settings.loss.items()
+                },
+                metrics=_metrics(self.settings),
+                schedule=_schedule(self.settings),
+                seed=self.settings.seed,
+                events=events,
+                resume=checkpoint.training if checkpoint else None,
+            )
+            self._write(fit)
+        except KeyboardInterrupt:
+            self.folder.update(status="interrupted")
+            raise Interrupted(self._safe(events)) from None
+        except L2LError as error:
+            self.folder.update(status="failed", error=str(error))
+            raise
+        return self.result(fit)
+
+    def result(self, fit: FitReport) -> RunResult:
+        """Return what the run came to."""
+        return RunResult(self.folder.path, self.folder.model, self.folder.report, fit)
+
+    def _start_from(self, base: Path) -> None:
+        where = self.settings.train.start_from
+        if not where:
+            return
+        path = base / where
+        record, state = read_model(path / "model" if RunFolder.exists(path) else path)
+        mine = {
+            "restorer": self.engine.info.name,
+            "axes": self.restorer.axes,
+            "channels_in": self.restorer.channels_in,
+            "channels_out": self.restorer.channels_out,
+            "options": unstructure(self.restorer.options),
+        }
+        for key, wanted in mine.items():
+            got = getattr(record, key)
+            if got != wanted:
+                raise ModelError(
+                    f"training cannot start from {path}: its {key} is {got!r} and this "
+                    f"configuration's is {wanted!r}; make them equal, or leave start_from out"
+                )
+        self.restorer.load_state(state)
+        self.display.message(f"starting from the weights of {path}")
+
+    def _write(self, fit: FitReport) -> None:
+        best = self.folder.load_checkpoint("best")
+        state = best.state if best else self.restorer.state()
+        self.restorer.load_state(state)
+        model = write_model(self.folder.model, self._model_record(fit), state)
+        self.folder.update(status="finished", result={**unstructure(fit)})
+        self.display.message(f"wrote the model {self.folder.model}")
+        from l2l_core.workflows.run_report import write_run_report
+
+        write_run_report(self.folder, model, self.data, display=self.display)
+
+    def _model_record(self, fit: FitReport) -> ModelRecord:
+        normalize, data = self.settings.normalize, self.data
+        return ModelRecord(
+            restorer=self.engine.info.name,
+            supplier=f"{self.engine.distribution} {self.engine.version}",
+            options=unstructure(self.restorer.options),
+            axes=data.axes,
+            channels_in=data.channels_in,
+            channels_out=data.channels_out,
+            geometry=self.restorer.geometry,
+            normalization=NormalizationRecord(
+                input=SideNormalization(spec=normalize.input, numbers=data.input_normalization),
+                target=SideNormalization(spec=normalize.target, numbers=data.target_normalization),
+                output=normalize.output,
+            ),
+            training={
+                "engine": self.engine.info.key[1],
+                "fit": unstructure(fit),
+                "config": resolved(self.settings),
+                "overrides": list(self.folder.record.overrides),
+                "pairs": len(data.pairs.pairs),
+                "split": data.split.sentence,
+                "versions": _versions(),
+                "plugins": dict(self.folder.record.plugins),
+            },
+            appearance=data.appearance,
+        )
+
+    def _safe(self, events: RunEvents) -> str:
+        folder = self.folder.path
+        if events.epoch:
+            kept = f"everything up to epoch {events.epoch} is safe in {folder}"
+        else:
+            kept = f"no epoch was finished; the run folder {folder} is whole"
+        return f"Interrupted: {kept}. The same command with --resume goes on."
+
+
+class RunEvents(Events):
+    """Write log and checkpoints of a run, and pass everything on to a display.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where to write.
+    display : Events
+        Who else is told.
+    """
+
+    def __init__(self, folder: RunFolder, display: Events) -> None:
+        self._folder, self._display = folder, display
+        last = folder.load_checkpoint("last")
+        self.epoch = last.epoch if last else 0
+
+    def message(self, text: str) -> None:
+        """Pass a remark on."""
+        self._display.message(text)
+
+    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
+        """Pass it on."""
+        self._epoch_running = epoch
+        self._display.epoch_started(epoch, epochs, steps)
+
+    def step_ended(self, step: int, loss: float) -> None:
+        """Pass it on."""
+        self._display.step_ended(step, loss)
+
+    def epoch_ended(self, record: EpochRecord) -> None:
+        """Write a line of the log."""
+        self._folder.log(asdict(record))
+        self._display.epoch_ended(record)
+        self._ended = record.epoch
+
+    def checkpoint(self, kind: Literal["last", "best"], restorer: Restorer) -> None:
+        """Write a checkpoint."""
+        self._folder.save_checkpoint(kind, self._ended, restorer.state(), restorer.training_state())
+        if kind == "last":
+            self.epoch = self._ended
+
+
+def _schedule(settings: RunConfig) -> Schedule:
+    plain = unstructure(settings.train)
+    return structure({key: plain[key] for key in unstructure(Schedule())}, Schedule)
+
+
+def _metrics(settings: RunConfig) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for one in settings.train.metrics:
+        name, options = (one, {}) if isinstance(one, str) else (one.name, one.options)
+        if name in made:
+            raise OptionsError(f"the metric {name!r} is listed twice @ train.metrics; once will do")
+        made[name] = get("metric", name, **options)
+    return made
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _plugins(settings: RunConfig, engine: Registration) -> dict[str, str]:
+    """Return the distributions, other than ours, that this run's components come from."""
+    known = registry()
+    used = [engine]
+    used += [known.find("loss", one.name) for one in settings.loss.values()]
+    used += [known.find("augmenter", one.name) for one in settings.augment]
+    return {one.distribution: one.version for one in used if not one.own}
