@@ -204,7 +204,7 @@ class Image:
             start, stop, step = where.indices(size)
             if step < 1:
                 raise AxesError(f"{self.info.path}: step {step} along {axis}; expected at least 1")
-            return slice(start, max(start, stop), step)
+            return slice(start, stop, step)
         position = where + size if where < 0 else where
         if not 0 <= position < size:
             raise AxesError(

@@ -10,6 +10,7 @@ from attrs import frozen
 from l2l_core.errors import ImageError, ImageFormatError
 from l2l_core.images.image import Image, ImageInfo, Length
 from l2l_core.images.layout import settle
+from l2l_core.images.logs import quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,8 @@ def open_other(path: Path, *, axes: str | None = None, level: int = 0, series: i
             "run: pip install 'label2label[bioformats]', or export the image as TIFF"
         ) from error
     try:
-        image = BioImage(path)
+        with quiet("bioio"):
+            image = BioImage(path)
         scenes, levels = list(image.scenes), list(image.resolution_levels)
         _check("series", series, len(scenes), path)
         image.set_scene(scenes[series])
@@ -67,7 +69,7 @@ def open_other(path: Path, *, axes: str | None = None, level: int = 0, series: i
         raise
     # Each reader has errors of its own; that of one that is missing lists what to install.
     except Exception as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
+        why = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]
         raise ImageFormatError(
             f"{path}: bioio cannot read the file ({why}); check that its reader is there with "
             "pip install 'label2label[bioformats]', or export the image as TIFF"

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WORD = 16
 BUCKETS = 1 << WORD
 
+# Pixels that are counted at once: few enough that what comes between stays in the cache.
+CACHED = 1 << 18
+
 
 def order_keys(values: NDArray[Any]) -> NDArray[Any]:
     """Map pixels to unsigned integers that sort as the pixels do.
@@ -47,7 +50,9 @@ def order_keys(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind == "i":
         keys = keys ^ sign
     elif values.dtype.kind == "f":
-        keys = np.where(keys & sign, ~keys, keys | sign)
+        # All bits flip of a negative number, whose shifted sign is all ones; else the sign alone.
+        flips = (keys.view(f"i{values.dtype.itemsize}") >> (width - 1)).view(keys.dtype) | sign
+        keys = keys ^ flips
     return keys.astype(np.uint16) if width == 8 else keys
 
 
@@ -123,11 +128,16 @@ class PercentileSearch:
 
     def add(self, counts: NDArray[np.int64], block: NDArray[Any]) -> None:
         """Count the pixels of one block into `counts`."""
-        keys = order_keys(valid_pixels(block, self.ignore))
+        pixels = block.reshape(-1)
+        for start in range(0, pixels.size, CACHED):
+            piece = valid_pixels(pixels[start : start + CACHED], self.ignore)
+            self._count(counts, order_keys(piece))
+
+    def _count(self, counts: NDArray[np.int64], keys: NDArray[Any]) -> None:
         shift = (self.words - 1 - self._passes) * WORD
         if self._passes == 0:
-            words = keys >> keys.dtype.type(shift)
-            counts[0] += np.bincount(words.astype(np.uint16), minlength=BUCKETS)
+            words = keys >> keys.dtype.type(shift) if shift else keys
+            counts[0] += np.bincount(words.astype(np.uint16, copy=False), minlength=BUCKETS)
             return
         heads = keys >> keys.dtype.type(shift + WORD)
         for row, prefix in enumerate(self._prefixes):

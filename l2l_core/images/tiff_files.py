@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +11,11 @@ import numpy as np
 from l2l_core.errors import ImageError, ImageFormatError, L2LError
 from l2l_core.images.image import Image, ImageInfo
 from l2l_core.images.layout import settle
+from l2l_core.images.logs import quiet
 from l2l_core.images.tiff_metadata import describe
 from l2l_core.images.tiff_pages import MappedSource, Page, SegmentedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from l2l_core.images.image import Source
 
 # What tifffile says of chains and tables that end in nowhere, and then passes over. Tags beyond
@@ -27,27 +23,6 @@ if TYPE_CHECKING:
 TRUNCATED = re.compile(
     r"invalid page offset|corrupted (tag list|IFD)|TiffTag (270|273|279|324|325) .*invalid value"
 )
-
-_LOG = RLock()
-
-
-@contextmanager
-def quiet() -> Iterator[list[str]]:
-    """Collect what tifffile logs of a strange file, instead of showing it to the user."""
-    logger = logging.getLogger("tifffile")
-    lines: list[str] = []
-
-    def keep(record: logging.LogRecord) -> bool:
-        lines.append(record.getMessage())
-        return False
-
-    # A filter belongs to the whole process, so one file is opened at a time.
-    with _LOG:
-        logger.addFilter(keep)
-        try:
-            yield lines
-        finally:
-            logger.removeFilter(keep)
 
 
 def open_tiff(path: Path, *, axes: str | None = None, level: int = 0, series: int = 0) -> Image:
@@ -72,7 +47,7 @@ def open_tiff(path: Path, *, axes: str | None = None, level: int = 0, series: in
     """
     import tifffile
 
-    with quiet() as complaints:
+    with quiet("tifffile") as complaints:
         try:
             with tifffile.TiffFile(path) as file:
                 return _open(file, path, axes, level, series, complaints)

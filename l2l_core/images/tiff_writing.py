@@ -10,7 +10,7 @@ import numpy as np
 
 from l2l_core.errors import ImageFormatError
 from l2l_core.images.axes import reorder
-from l2l_core.images.tiff_files import quiet
+from l2l_core.images.logs import quiet
 from l2l_core.images.tiff_metadata import KEY
 from l2l_core.images.units import convert, unit_symbol
 
@@ -71,7 +71,7 @@ def write_tiff(
         metadata["mode"] = "composite"
     if provenance is not None:
         metadata[KEY] = json.dumps(provenance)
-    with quiet():
+    with quiet("tifffile"):
         tifffile.imwrite(
             path,
             np.asarray(planes, order="C"),
@@ -134,7 +134,7 @@ def write_ome_tiff(
         metadata["Channel"] = {"Name": names if "C" in axes else names[:1]}
     if provenance is not None:
         metadata["CommentAnnotation"] = {"Namespace": KEY, "Value": json.dumps(provenance)}
-    with quiet():
+    with quiet("tifffile"):
         tifffile.imwrite(
             path,
             np.asarray(array, order="C"),

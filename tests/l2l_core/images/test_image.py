@@ -12,7 +12,7 @@ from l2l_core.images.image import Image, ImageInfo, Length, cover, from_array
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 20), st.integers(1, 8)), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1, max_size=4),
     st.integers(1, 200),
 )
 def test_blocks_cover_each_pixel_once(sides: list[tuple[int, int]], limit: int) -> None:

@@ -41,7 +41,7 @@ def test_big_endian_pixels_have_the_same_keys() -> None:
     np.testing.assert_array_equal(order_keys(pixels.astype(">f4")), order_keys(pixels))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(DTYPES),
     st.lists(st.floats(0, 100), min_size=1, max_size=3),
