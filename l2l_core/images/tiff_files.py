@@ -111,6 +111,7 @@ def _source(file: Any, series: Any, path: Path, complaints: list[str]) -> Source
         _check_length(path, needed)
         return MappedSource(path, dtype, series.dataoffset, shape)
     key = series.keyframe
+    _check_codec(path, key)
     try:
         decode = key.decode
         pages = tuple(_page(page) for page in series.pages)
@@ -127,6 +128,23 @@ def _source(file: Any, series: Any, path: Path, complaints: list[str]) -> Source
         )
         _check_length(name, max(ends, default=0))
     return SegmentedSource(shape, dtype.newbyteorder("="), pages, key, decode)
+
+
+def _check_codec(path: Path, key: Any) -> None:
+    """Refuse a compression whose decoder is not installed, before any pixel is wanted."""
+    from tifffile import TIFF
+
+    try:
+        if key.compression != 1:
+            TIFF.DECOMPRESSORS[key.compression]
+        if key.predictor != 1:
+            TIFF.UNPREDICTORS[key.predictor]
+    except (KeyError, ImportError) as error:
+        name = getattr(key.compression, "name", key.compression)
+        raise ImageFormatError(
+            f"{path}: nothing here can decode its compression ({name}); run: pip install "
+            "imagecodecs, or save the image without compression"
+        ) from error
 
 
 def _page(page: Any) -> Page | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +252,20 @@ def test_a_truncated_file_is_said_to_be_truncated(
     with pytest.raises(ImageFormatError, match=r"cell\.tif: .*truncated"):
         open_image(path)
     assert not caplog.records
+
+
+def test_a_compression_without_a_decoder_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "cell.tif", PIXELS[0, 0], compression="lzw")
+    np.testing.assert_array_equal(open_image(path).read(), PIXELS[0, 0])
+    code = (
+        "import sys; sys.modules['imagecodecs'] = None\n"
+        "from l2l_core.images import open_image\n"
+        f"open_image({str(path)!r})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "its compression (LZW); run: pip install imagecodecs" in result.stderr
 
 
 def test_a_file_of_something_else_is_no_tiff(tmp_path: Path) -> None:
