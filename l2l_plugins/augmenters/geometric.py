@@ -65,6 +65,27 @@ class Flip(Augmenter):
         return tuple(np.flip(array, mirrored) for array in arrays)
 
 
+def _interpolate(array: NDArray[np.float32], factor: float, axis: int) -> NDArray[np.float32]:
+    """Magnify along one axis about the centre, linearly, mirrored at the ends.
+
+    Gives what ``scipy.ndimage.affine_transform(order=1, mode="reflect")`` gives, ten times as fast:
+    along a straight axis the weights are the same for all lines.
+    """
+    size = array.shape[axis]
+    centre = (size - 1) / 2
+    position = centre + (np.arange(size) - centre) / factor
+    below = np.floor(position).astype(np.intp)
+    shape = [1] * array.ndim
+    shape[axis] = size
+    weight = (position - below).astype(np.float32).reshape(shape)
+    neighbours = []
+    for index in (below, below + 1):
+        index = index % (2 * size)
+        neighbours.append(array.take(np.minimum(index, 2 * size - 1 - index), axis=axis))
+    result: NDArray[np.float32] = neighbours[0] * (1 - weight) + neighbours[1] * weight
+    return result
+
+
 def _are_factors(instance: Any, attribute: Any, value: tuple[float, ...]) -> None:
     if not value or not all(isfinite(factor) and factor > 0 for factor in value):
         raise ValueError(f"{attribute.name} is {list(value)}, expected numbers above 0")
@@ -83,9 +104,8 @@ class Zoom(Augmenter):
     factors : list of float
         One of them is drawn for each sample.
     order : {1, 3}
-        Interpolation of :func:`scipy.ndimage.zoom`'s kind: 1, linear, does not overshoot; 3, a
-        cubic spline, keeps fine detail, costs about five times the time, and rings beside bright
-        points.
+        Interpolation as in :mod:`scipy.ndimage`: 1, linear, does not overshoot; 3, a cubic spline,
+        keeps fine detail, takes many times as long, and rings beside bright points.
     """
 
     factors: tuple[float, ...] = field(default=(0.5, 0.75, 1.25, 1.5), validator=_are_factors)
@@ -101,10 +121,13 @@ class Zoom(Augmenter):
     def _magnify(self, array: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
         if factor == 1.0:
             return array
+        if self.order == 1:
+            for axis in (-2, -1):
+                array = _interpolate(array, factor, axis)
+            return array
         # Output pixel i shows input position centre + (i - centre) / factor.
         step = 1.0 / factor
-        size = array.shape[-2:]
-        offset = [(n - 1) / 2 * (1.0 - step) for n in size]
+        offset = [(n - 1) / 2 * (1.0 - step) for n in array.shape[-2:]]
         zoomed = np.empty(array.shape, np.float32)
         for index in np.ndindex(*array.shape[:-2]):
             ndimage.affine_transform(

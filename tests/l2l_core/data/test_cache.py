@@ -68,11 +68,11 @@ def test_the_store_holds_no_more_than_its_limit_and_drops_what_was_used_least_re
     image, source = _image(np.zeros((100, 10, 10), np.uint8), "ZYX", (1, 10, 10))
     store = BlockStore(1000)
     kept = cached(image, store)
-    for z in (*range(9), 0, *range(9, 19)):
+    for z in (*range(10), 0, 10):
         kept.read(Z=z)
         assert store.size <= 1000
     before = source.reads
-    kept.read(Z=18)
+    kept.read(Z=0)
     assert source.reads == before
     kept.read(Z=1)
     assert source.reads == before + 1

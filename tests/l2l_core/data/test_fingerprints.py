@@ -40,6 +40,9 @@ def test_a_folder_is_hashed_by_its_listing(tmp_path):
     assert empty["hashed"] == full["hashed"] == "listing"
     assert empty["sha256"] != full["sha256"]
     assert full["size"] > empty["size"] > 0
+    newest = max(part for part in path.rglob("*") if part.is_file())
+    os.utime(newest, (4e9, 4e9))
+    assert fingerprint(path)["modified"] == 4e9
 
 
 def test_paths_start_from_the_base_where_they_can(tmp_path):

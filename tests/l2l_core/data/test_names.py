@@ -28,6 +28,7 @@ def _keys(inputs, targets, pattern=""):
         (["wt_actin", "mut_actin"], ["wt_tubulin", "mut_tubulin"]),
         (["C1-image10", "C1-image20"], ["C2-image10", "C2-image20"]),
         (["20200101_A", "20200102_A"], ["20200101_B", "20200102_B"]),
+        (["wtactin", "mutactin"], ["wttubulin", "muttubulin"]),
         (["label_a"], ["something_else"]),
     ],
 )

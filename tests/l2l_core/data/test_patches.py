@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tifffile
-from attrs import define
+from attrs import define, field
 
 from l2l_core.components import Augmenter
 from l2l_core.components.factory import get
@@ -211,6 +211,48 @@ def test_with_a_zoom_of_one_half_the_surroundings_show():
     np.testing.assert_array_equal(images[1][0, :, 0], np.arange(26, 42))
     cut = reader.normalized(pair, images)
     np.testing.assert_array_equal(cut.input[0, 0], np.arange(20, 28))
+
+
+def test_the_margins_of_augmenters_multiply_and_leave_the_patch_in_the_middle():
+    @define(frozen=True)
+    class Wide(Augmenter):
+        factor: float
+        seen: list = field(factory=list, eq=False)
+
+        def __call__(self, rng, arrays):
+            self.seen.append(arrays[0].shape[1:])
+            return arrays
+
+        def margin(self, axes):
+            return (self.factor, 1.0)
+
+    image = _noise((60, 60))
+    pair = _pair("a", image, image, "YX")
+    first, second = Wide(1.5), Wide(1.2)
+    samples = _samples(pair, shape=(9, 8), augmenters=[(first, 1.0), (second, 1.0)])
+    plain = _samples(pair, shape=(9, 8))
+    for index in range(10):
+        np.testing.assert_array_equal(samples[index].input, plain[index].input)
+    # 9 * 1.5 * 1.2 is 16.2: 17 rows have 4 above and 4 below the 9 of the patch.
+    assert set(first.seen) == set(second.seen) == {(17, 8)}
+    third = Wide(1.3)
+    samples = _samples(pair, shape=(9, 8), augmenters=[(third, 1.0)])
+    for index in range(10):
+        np.testing.assert_array_equal(samples[index].input, plain[index].input)
+    # 11.7 is 12, and 13 of the same parity as 9.
+    assert set(third.seen) == {(13, 8)}
+
+
+def test_all_regions_of_a_pair_are_drawn_from_by_their_number_of_places():
+    image = _numbered((40, 8))
+    pair = _pair("a", image, image, "YX")
+    whole = Region.whole(pair)
+    regions = [Region(pair, {**whole.box, "Y": rows}) for rows in (range(9), range(20, 33))]
+    samples = _samples(pair, regions=regions)
+    rows = np.array([samples[i].input[0, 0, 0] // 8 for i in range(800)])
+    found, counts = np.unique(rows, return_counts=True)
+    assert found.tolist() == [0, 1, 20, 21, 22, 23, 24, 25]
+    assert counts.min() > 60
 
 
 def test_where_the_image_ends_it_is_mirrored():

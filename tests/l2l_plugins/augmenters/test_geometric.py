@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from l2l_core.components.factory import get
 from l2l_core.errors import OptionsError
@@ -64,6 +65,21 @@ def test_zoom_of_a_ramp_is_a_ramp_of_another_slope_about_the_centre(factor, shap
     np.testing.assert_allclose(
         zoomed[0][known], ramp[0][known] / factor, atol=1e-3 if order == 1 else 0.3
     )
+
+
+@given(
+    factor=st.floats(0.2, 4.0),
+    shape=st.tuples(st.integers(1, 2), st.integers(1, 20), st.integers(1, 20)),
+)
+def test_linear_zoom_agrees_with_scipy_beyond_the_borders_too(factor, shape):
+    image = np.random.default_rng(0).random(shape).astype(np.float32)
+    zoomed = Zoom(factors=(factor,))(np.random.default_rng(0), (image,))[0]
+    offset = [(n - 1) / 2 * (1 - 1 / factor) for n in shape[1:]]
+    for plane, expected in zip(zoomed, image, strict=True):
+        reference = ndimage.affine_transform(
+            expected.astype(np.float64), [1 / factor] * 2, offset, order=1, mode="reflect"
+        )
+        np.testing.assert_allclose(plane, reference, atol=1e-5)
 
 
 def test_zoom_draws_each_factor():
