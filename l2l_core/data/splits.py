@@ -318,10 +318,14 @@ def _one_image(pairs: Sequence[Pair], sides: dict[str, int], data: DataConfig) -
     return Split(
         tuple(train),
         tuple(validation),
-        f"{name} is the only image, so it is divided: {what} 0 to {last} (of {size} used) train, "
-        f"{first} to {size - 1} validate, {data.gap} between them left out. It says less about new "
+        f"{name} is the only image, so it is divided: {what} {_from_to(0, last)} (of {size} used) train, "
+        f"{_from_to(first, size - 1)} validate, {data.gap} between them left out. It says less about new "
         "images than an image kept apart.",
     )
+
+
+def _from_to(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _by_patch(

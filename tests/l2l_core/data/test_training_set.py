@@ -196,7 +196,7 @@ def test_two_labels_of_real_vesicles():
         augment=(AugmenterConfig(name="zoom"), AugmenterConfig(name="rotate90")),
     )
     found = prepare(config, REAL, announce=said.append)
-    assert "planes 0 to 11 (of 14 used) train, 13 to 13 validate" in said[0]
+    assert "planes 0 to 11 (of 14 used) train, 13 validate" in said[0]
     both = [found.samples[i] for i in range(64)]
     # Two labels of one structure: what the augmentation does to one it does to the other.
     inputs, targets = (np.stack([getattr(s, side) for s in both]) for side in ("input", "target"))
