@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "Set-up": {
         "doctor": "Show versions, devices, engines, memory, and what is broken",
-        "plugins": "List, show, check and write components: methods, losses, metrics, ...",
+        "plugins": "List, show, check and write components: methods, losses, ...",
         "config": "Write, check and show the file that describes a training run",
     },
 }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """List, show, check and write components: methods, losses, metrics, ..."""
+    """List, show, check and write components: methods, losses, metrics, augmenters."""
 
 
 def _registry() -> Registry:

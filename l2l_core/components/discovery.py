@@ -171,14 +171,11 @@ def installed() -> list[EntryPoint]:
     for distribution in distributions():
         # One damaged installation, of whatever package, must not hide all plugins.
         try:
-            name = _normal(distribution.name)
-            # The first on the path is the one that Python imports.
-            if name not in found:
-                found[name] = [
-                    entry_point
-                    for entry_point in distribution.entry_points
-                    if entry_point.group == hookspecs.GROUP
-                ]
+            plugins = [ep for ep in distribution.entry_points if ep.group == hookspecs.GROUP]
+            # Names are parsed from long files, so only where there is something to name.  The
+            # first on the path is the one that Python imports.
+            if plugins:
+                found.setdefault(_normal(distribution.name), plugins)
         except Exception:  # noqa: S112 - pip says what is wrong with it, whenever it is used
             continue
     return [entry_point for entry_points in found.values() for entry_point in entry_points]
