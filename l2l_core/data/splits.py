@@ -318,9 +318,9 @@ def _one_image(pairs: Sequence[Pair], sides: dict[str, int], data: DataConfig) -
     return Split(
         tuple(train),
         tuple(validation),
-        f"{name} is the only image, so it is divided: {what} {_from_to(0, last)} (of {size} used) train, "
-        f"{_from_to(first, size - 1)} validate, {data.gap} between them left out. It says less about new "
-        "images than an image kept apart.",
+        f"{name} is the only image, so it is divided: {what} {_from_to(0, last)} (of {size} used) "
+        f"train, {_from_to(first, size - 1)} validate, {data.gap} between them left out. It says "
+        "less about new images than an image kept apart.",
     )
 
 
