@@ -14,7 +14,13 @@ from l2l_core.errors import OptionsError
 from l2l_core.ops import NumpyOps
 from l2l_core.testing.frameworks import differentiable_ops
 from l2l_plugins.losses import structural_similarity as module
-from l2l_plugins.losses.similarity import SMALLEST_TERM, combined, usable_scales
+from l2l_plugins.losses.similarity import (
+    SMALLEST_TERM,
+    Window,
+    combined,
+    similarity_terms,
+    usable_scales,
+)
 from l2l_plugins.losses.structural_similarity import PRESETS, MsSsimLoss, SsimLoss
 
 OPS = NumpyOps()
@@ -308,3 +314,43 @@ def test_rounding_leaves_no_pole_on_huge_plateaus(loss):
                 )
                 assert np.isfinite(value_there)
                 assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("loss", [SsimLoss(), MsSsimLoss()])
+def test_the_gradient_at_huge_opposite_images_is_more_than_rounding(loss):
+    """It is a billionth of a billionth there, and still points the right way in float32."""
+    target, _ = images((1, 1, 48, 48))
+    target = 1e6 * (target - target.mean())
+    for ops in differentiable_ops().values():
+        gradients = []
+        for dtype in (np.float64, np.float32):
+            wanted = ops.from_numpy(target.astype(dtype))
+            _, gradient = ops.value_and_gradient(
+                lambda x, ops=ops, wanted=wanted: loss(ops, wanted, x, channel_axis=1),
+                -target.astype(dtype),
+            )
+            gradients.append(gradient.astype(np.float64).ravel())
+        exact, single = (gradient / np.linalg.norm(gradient) for gradient in gradients)
+        assert exact @ single > 0.99
+
+
+def test_whole_windows_keep_one_masked_voxel_out_of_every_scale():
+    target, prediction = images((1, 1, 48, 50, 52))
+    mask = np.ones(target.shape)
+    mask[..., 3, 4, 5] = 0.0
+    found = []
+    for wrong in (-100.0, 100.0):
+        prediction[..., 3, 4, 5] = wrong
+        terms, weights = similarity_terms(
+            OPS,
+            target,
+            prediction,
+            window=Window(11, 1.5, 1e-4, 9e-4),
+            scales=3,
+            channel_axis=1,
+            mask=mask,
+            whole_windows=True,
+        )
+        assert min(weight.item() for weight in weights) > 0
+        found.append([term.item() for term in terms])
+    assert found[0] == pytest.approx(found[1], abs=1e-9)
