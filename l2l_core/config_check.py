@@ -243,7 +243,8 @@ def _outputs_fit(
     given: Sequence[str] = method.cls.outputs_of(method.options)
     problems = [
         f"loss {registration.info.name!r} reads {' and '.join(loss.outputs)}, and restorer "
-        f"{method.name!r} with these options gives {' and '.join(given)} alone "
+        f"{method.name!r} with these options gives {' and '.join(given)} alone; "
+        "choose another loss, or restorer.options that give what it reads "
         f"@ {_loss_path(configs, role)}"
         for role, (registration, loss) in losses.items()
         if not set(loss.outputs) <= set(given)

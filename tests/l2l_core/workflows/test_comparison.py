@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from l2l_core.errors import ImageError
+from l2l_core.workflows.comparison import GAUSSIAN, Case, compare, examples, scaled
+
+
+def case(restoration=None, **extra):
+    rng = np.random.default_rng(3)
+    truth = ndimage.gaussian_filter(rng.random((40, 44)), 1.5) * 100
+    noisy = truth + rng.normal(0, 2.0, truth.shape)
+    images = {"input": noisy, "restoration": truth if restoration is None else restoration}
+    return Case("field", {**images, "benchmark": 5 * truth + 80, **extra})
+
+
+def test_gain_and_offset_do_not_count_and_a_perfect_restoration_wins():
+    rows = {row.metric: row for row in compare([case()], ["nrmse", "ssim"]).rows}
+    assert rows["NRMSE"].values["restoration"][0] == pytest.approx(0, abs=1e-6)
+    assert rows["SSIM"].values["restoration"][0] == pytest.approx(1)
+    assert rows["NRMSE"].values[GAUSSIAN][0] < rows["NRMSE"].values["input"][0]
+    assert not rows["NRMSE"].higher_is_better
+
+
+def test_the_gaussian_is_the_best_of_several_for_each_metric():
+    from l2l_core.components.factory import get
+    from l2l_core.workflows.comparison import SIGMAS, matched_score
+
+    one = case()
+    found = compare([one], ["nrmse"])
+    wanted = scaled(one.images["benchmark"])
+    scores = {
+        sigma: matched_score(
+            get("metric", "nrmse"),
+            ndimage.gaussian_filter(one.images["input"].astype(np.float32), sigma),
+            wanted,
+        )
+        for sigma in SIGMAS
+    }
+    assert found.rows[0].values[GAUSSIAN][0] == pytest.approx(min(scores.values()))
+    assert found.sigmas["NRMSE", "benchmark"] == min(scores, key=scores.get)
+    assert "favours it" in found.note
+
+
+def test_truth_is_a_reference_of_its_own_where_there_is_one():
+    with_truth = case(truth=case().images["restoration"])
+    assert {row.reference for row in compare([with_truth], ["psnr"]).rows} == {
+        "benchmark",
+        "truth",
+    }
+
+
+def test_an_empty_field_is_left_out_and_nothing_to_compare_with_is_an_error():
+    empty = Case("empty", {**case().images, "benchmark": np.zeros((40, 44))})
+    rows = compare([case(), empty], ["psnr"]).rows
+    assert len(rows[0].values["input"]) == 1
+    with pytest.raises(ImageError, match="no reference"):
+        compare([empty], ["psnr"])
+
+
+def test_examples_show_images_in_the_order_of_comparison():
+    shown = examples([case(truth=np.ones((40, 44)))])[0]
+    assert list(shown.images) == ["input", "restoration", "benchmark", "truth"]
