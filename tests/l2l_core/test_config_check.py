@@ -96,7 +96,7 @@ def problems(*overrides: str) -> list[str]:
             ["loss=likelihood"],
             (
                 "loss 'likelihood' reads mean and scale, and restorer 'method' with these options "
-                "gives mean alone @ loss"
+                "gives mean alone; choose another loss, or restorer.options that give what it reads @ loss"
             ),
         ),
         (["loss=likelihood", "restorer.options.scale=true"], None),
