@@ -135,8 +135,14 @@ def scaled(reference: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def matched_score(metric: Metric, image: NDArray[Any], reference: NDArray[np.float64]) -> float:
-    """Return a metric of an image (Y, X) fitted to a scaled reference with gain and offset."""
-    gain, offset = fit_gain(image, reference)
+    """Return a metric of an image (Y, X) fitted to a scaled reference with gain and offset.
+
+    A constant image, such as the restoration of an empty plane, fits with the reference's mean.
+    """
+    if np.nanmin(image) == np.nanmax(image):
+        gain, offset = 0.0, float(np.nanmean(reference))
+    else:
+        gain, offset = fit_gain(image, reference)
     fitted = image.astype(np.float64) * gain + offset
     return metric(fitted, reference, data_range=1.0, axes="YX")
 
@@ -167,7 +173,10 @@ def _row(
         for sigma in SIGMAS
     }
     choose = max if info.higher_is_better else min
-    sigma = choose(SIGMAS, key=lambda one: float(np.mean(filtered[one])))
+    # A correlation with a constant plane is NaN, and must not choose.
+    finite = {one: [x for x in values if np.isfinite(x)] for one, values in filtered.items()}
+    known = [one for one in SIGMAS if finite[one]] or [*SIGMAS]
+    sigma = choose(known, key=lambda one: float(np.mean(finite[one] or [0.0])))
     values = {
         INPUT: scores(images[INPUT] for images in fields),
         GAUSSIAN: filtered[sigma],

@@ -61,3 +61,22 @@ def test_an_empty_field_is_left_out_and_nothing_to_compare_with_is_an_error():
 def test_examples_show_images_in_the_order_of_comparison():
     shown = examples([case(truth=np.ones((40, 44)))])[0]
     assert list(shown.images) == ["input", "restoration", "benchmark", "truth"]
+
+
+def test_a_constant_restoration_of_a_plane_scores_as_the_references_mean():
+    flat = case(restoration=np.zeros((40, 44)))
+    rows = {row.metric: row for row in compare([case(), flat], ["nrmse", "ssim", "pearson"]).rows}
+    wanted = scaled(flat.images["benchmark"])
+    error = np.sqrt(np.mean((wanted - wanted.mean()) ** 2) / np.mean(wanted**2))
+    assert rows["NRMSE"].values["restoration"][1] == pytest.approx(error)
+    assert rows["SSIM"].values["restoration"][1] < 0.2
+    assert np.isnan(rows["PEARSON"].values["restoration"][1])
+
+
+def test_a_constant_input_of_a_plane_leaves_the_choice_of_the_gaussian_to_the_others():
+    one = case()
+    empty = Case("empty", {**one.images, "input": np.full((40, 44), 7)})
+    for metric in ("pearson", "ssim"):
+        alone, both = compare([one], [metric]), compare([one, empty], [metric])
+        assert alone.sigmas == both.sigmas
+        assert len(compare([empty], [metric]).rows) == 1
