@@ -375,38 +375,3 @@ def _axis(i: int, size: int, wanted: int, region: Range, geometry: Geometry) -> 
         count=count,
         scale=geometry.scale[i],
     )
-
-
-def source(read: Range, size: int, before: int, mode: str) -> list[int]:
-    """Return which pixel of the image stands at each position of a range of the padded image.
-
-    Parameters
-    ----------
-    read : (int, int)
-        Range in the padded image.
-    size : int
-        Pixels of the image.
-    before : int
-        Pixels of padding before it.
-    mode : {"reflect", "symmetric", "edge", "constant"}
-        As in :func:`numpy.pad`; ``constant`` has -1 for a padded pixel.
-
-    Returns
-    -------
-    list of int
-        Positions in the image.
-    """
-    return [_source(position - before, size, mode) for position in range(*read)]
-
-
-def _source(position: int, size: int, mode: str) -> int:
-    if 0 <= position < size:
-        return position
-    if mode == "constant":
-        return -1
-    if mode == "edge" or size == 1:
-        return 0 if position < 0 else size - 1
-    period = 2 * size if mode == "symmetric" else 2 * (size - 1)
-    folded = position % period
-    # Behind its middle the period runs backwards: symmetric repeats the edge, reflect does not.
-    return folded if folded < size else period - folded - (1 if mode == "symmetric" else 0)

@@ -13,9 +13,8 @@ from l2l_core.streaming.tiling import (
     least_tile,
     plan,
     preferred_tile,
-    source,
 )
-from l2l_core.streaming.window import read_window
+from l2l_core.streaming.window import read_window, source
 
 MODES = ("reflect", "symmetric", "edge", "constant")
 
