@@ -8,6 +8,7 @@ compared is structure, and no method gains from the units that it comes out in.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def examples(cases: Iterable[Case]) -> tuple[Example, ...]:
 
 def scaled(reference: NDArray[Any]) -> NDArray[np.float64]:
     """Return a reference (Y, X) with its 1st and 99.8th percentile at 0 and 1."""
-    low, high = np.nanpercentile(reference, (LOW, HIGH))
+    low, high = _range(reference)
     return np.asarray((reference.astype(np.float64) - low) / (high - low))
 
 
@@ -138,20 +139,45 @@ def matched_score(metric: Metric, image: NDArray[Any], reference: NDArray[np.flo
     """Return a metric of an image (Y, X) fitted to a scaled reference with gain and offset.
 
     A constant image, such as the restoration of an empty plane, fits with the reference's mean.
+    Pixels that are not finite in one of both are left out; NaN where too few remain.
     """
-    if np.nanmin(image) == np.nanmax(image):
-        gain, offset = 0.0, float(np.nanmean(reference))
+    known = np.isfinite(image) & np.isfinite(reference)
+    if not known.any():
+        return nan
+    if image[known].min() == image[known].max():
+        gain, offset = 0.0, float(reference[known].mean())
     else:
         gain, offset = fit_gain(image, reference)
     fitted = image.astype(np.float64) * gain + offset
-    return metric(fitted, reference, data_range=1.0, axes="YX")
+    if known.all():
+        return metric(fitted, reference, data_range=1.0, axes="YX")
+    try:
+        return metric(fitted, reference, data_range=1.0, axes="YX", mask=known)
+    except ImageError:
+        # No window of the metric lies beside all the missing pixels.
+        return nan
+
+
+def filtered(image: NDArray[Any], sigma: float) -> NDArray[np.float32]:
+    """Return an image (Y, X) after a Gaussian filter; missing pixels stay, and stay alone."""
+    pixels = image.astype(np.float32)
+    known = np.isfinite(pixels)
+    if not known.any():
+        return pixels
+    smooth = ndimage.gaussian_filter(np.where(known, pixels, pixels[known].mean()), sigma)
+    return np.where(known, smooth, np.float32(nan))
+
+
+def _range(reference: NDArray[Any]) -> tuple[float, float]:
+    low, high = np.percentile(reference[np.isfinite(reference)], (LOW, HIGH))
+    return float(low), float(high)
 
 
 def _usable(reference: NDArray[Any] | None) -> bool:
-    if reference is None:
+    if reference is None or not np.isfinite(reference).any():
         return False
-    low, high = np.nanpercentile(reference, (LOW, HIGH))
-    return bool(high > low)
+    low, high = _range(reference)
+    return high > low
 
 
 def _row(
@@ -166,20 +192,17 @@ def _row(
             for candidate, target in zip(candidates, wanted, strict=True)
         )
 
-    filtered = {
-        sigma: scores(
-            ndimage.gaussian_filter(images[INPUT].astype(np.float32), sigma) for images in fields
-        )
-        for sigma in SIGMAS
+    by_sigma = {
+        sigma: scores(filtered(images[INPUT], sigma) for images in fields) for sigma in SIGMAS
     }
     choose = max if info.higher_is_better else min
     # A correlation with a constant plane is NaN, and must not choose.
-    finite = {one: [x for x in values if np.isfinite(x)] for one, values in filtered.items()}
+    finite = {one: [x for x in values if np.isfinite(x)] for one, values in by_sigma.items()}
     known = [one for one in SIGMAS if finite[one]] or [*SIGMAS]
     sigma = choose(known, key=lambda one: float(np.mean(finite[one] or [0.0])))
     values = {
         INPUT: scores(images[INPUT] for images in fields),
-        GAUSSIAN: filtered[sigma],
+        GAUSSIAN: by_sigma[sigma],
         RESTORATION: scores(images[RESTORATION] for images in fields),
     }
     row = MetricRow(

@@ -80,3 +80,23 @@ def test_a_constant_input_of_a_plane_leaves_the_choice_of_the_gaussian_to_the_ot
         alone, both = compare([one], [metric]), compare([one, empty], [metric])
         assert alone.sigmas == both.sigmas
         assert len(compare([empty], [metric]).rows) == 1
+
+
+def test_missing_pixels_are_left_out_of_every_score():
+    whole = case()
+    damaged = {name: np.array(image, np.float32) for name, image in whole.images.items()}
+    damaged["input"][3, 4] = damaged["restoration"][3, 4] = np.nan
+    damaged["benchmark"][30, 2] = np.inf
+    metrics = ["psnr", "nrmse", "ssim", "pearson"]
+    sound = {row.metric: row for row in compare([whole], metrics).rows}
+    for row in compare([Case("damaged", damaged)], metrics).rows:
+        for name in ("input", GAUSSIAN):
+            expected = sound[row.metric].values[name][0]
+            assert row.values[name][0] == pytest.approx(expected, rel=0.05, abs=0.02)
+
+
+def test_a_plane_of_which_nothing_is_known_has_no_score():
+    unknown = Case("lost", {**case().images, "input": np.full((40, 44), np.nan)})
+    assert np.isnan(compare([unknown], ["ssim"]).rows[0].values["input"][0])
+    with pytest.raises(ImageError, match="no reference"):
+        compare([Case("lost", {**case().images, "benchmark": np.full((40, 44), np.nan)})])
