@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,7 @@ def _restore(
         stack = np.stack(
             [read_window(lambda at: pixels[(slice(None), *at)], tiles, t) for t in group]
         )
-        outputs = restorer.restore(np.asarray(stack, order="C"))
+        outputs = _called(restorer, stack)
         _check_output(restorer, tiles, outputs, len(group))
         for name in tiles.geometry.outputs:
             if name not in restored:
@@ -207,6 +208,16 @@ def _restore(
         if progress is not None:
             progress(done, len(tiles))
     return restored
+
+
+def _called(restorer: Restorer, stack: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    try:
+        return restorer.restore(np.asarray(stack, order="C"))
+    except OutOfMemory:
+        raise
+    except MemoryError as error:
+        # Not every method stands on a backend: one on NumPy runs out of memory in NumPy's way.
+        raise OutOfMemory(str(error) or "no memory left") from error
 
 
 def _groups(tiles: Plan, together: int) -> Iterator[list[Tile]]:
@@ -223,25 +234,37 @@ def _empty(output: NDArray[Any], tiles: Plan) -> NDArray[np.float32]:
     return np.empty((output.shape[1], *sides), dtype=tiles.geometry.dtype)
 
 
-def _check_output(
-    restorer: Restorer, tiles: Plan, outputs: dict[str, NDArray[Any]], count: int
-) -> None:
-    """Say whose mistake it is, before NumPy says that two shapes do not fit."""
+def _check_output(restorer: Restorer, tiles: Plan, outputs: object, count: int) -> None:
+    """Say whose mistake it is, before NumPy complains of two shapes, or casts in silence."""
     geometry = tiles.geometry
     name = type(restorer).__name__
-    missing = [output for output in geometry.outputs if output not in outputs]
-    if missing:
+    if not isinstance(outputs, Mapping) or not set(geometry.outputs) <= outputs.keys():
+        got = ", ".join(map(repr, outputs)) if isinstance(outputs, Mapping) else ""
         raise ComponentError(
-            f"{name}.restore() returned {', '.join(map(repr, outputs)) or 'nothing'}; expected "
+            f"{name}.restore() returned {got or _kind(outputs)}; expected a dict with "
             f"{', '.join(map(repr, geometry.outputs))}, as its geometry says"
         )
     expected = (count, geometry.channels_out, *tiles.tile_output_shape)
     for output in geometry.outputs:
-        got = outputs[output].shape
-        if len(got) != len(expected) or any(
-            e not in (None, g) for e, g in zip(expected, got, strict=True)
+        values = outputs[output]
+        if not isinstance(values, np.ndarray) or not np.can_cast(
+            values.dtype, geometry.dtype, "same_kind"
         ):
             raise ComponentError(
-                f"{name}.restore() returned {output!r} of shape {got}; expected {expected} (batch, "
-                f"channels, {geometry.output_axes}), as its geometry says"
+                f"{name}.restore() returned {output!r} as {_kind(values)}; expected a NumPy array "
+                f"of {geometry.dtype}, as its geometry says"
             )
+        got_shape = values.shape
+        if len(got_shape) != len(expected) or any(
+            e not in (None, g) for e, g in zip(expected, got_shape, strict=True)
+        ):
+            raise ComponentError(
+                f"{name}.restore() returned {output!r} of shape {got_shape}; expected {expected} "
+                f"(batch, channels, {geometry.output_axes}), as its geometry says"
+            )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    return "an empty dict" if isinstance(value, Mapping) else f"a {type(value).__name__}"

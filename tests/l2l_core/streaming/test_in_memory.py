@@ -235,6 +235,12 @@ def test_a_tile_below_the_least_is_refused():
     [
         ({"other": 0}, "returned 'other'; expected 'mean'"),
         ({"mean": np.zeros((1, 1, 3, 3))}, r"returned 'mean' of shape \(1, 1, 3, 3\)"),
+        (None, "returned a NoneType; expected a dict with 'mean'"),
+        ({}, "returned an empty dict"),
+        (np.zeros((1, 1, 40, 40)), "returned an array of float64; expected a dict"),
+        ({"mean": [[0.0]]}, "'mean' as a list; expected a NumPy array of float32"),
+        ({"mean": np.zeros((1, 1, 40, 40), complex)}, "'mean' as an array of complex128"),
+        ({"mean": np.zeros((1, 1, 40, 40), str)}, "'mean' as an array of <U1"),
     ],
 )
 def test_a_restorer_that_breaks_its_word_is_named(output, expected):
@@ -244,3 +250,26 @@ def test_a_restorer_that_breaks_its_word_is_named(output, expected):
 
     with pytest.raises(ComponentError, match=expected):
         restore_array(Liar(), image(1, 40, 40))
+
+
+def test_a_restorer_of_integers_never_wraps_around():
+    class Below(Pooling):
+        def restore(self, batch):
+            return {"mean": batch - 5.0}
+
+    with pytest.raises(ComponentError, match="array of float32; expected a NumPy array of uint16"):
+        restore_array(Below(dtype="uint16"), image(1, 40, 40))
+
+
+def test_numpy_running_out_of_memory_makes_tiles_smaller_as_well():
+    class Wide(Pooling):
+        def restore(self, batch):
+            try:
+                return super().restore(batch)
+            except OutOfMemory:
+                raise MemoryError("Unable to allocate") from None
+
+    pixels = image(1, 61, 83)
+    whole = restore_array(Pooling(), pixels)["mean"]
+    restored = restore_array(Wide(memory=300), pixels)["mean"]
+    np.testing.assert_allclose(restored, whole, rtol=0, atol=1e-6)
