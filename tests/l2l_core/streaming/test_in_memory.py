@@ -233,7 +233,7 @@ def test_a_tile_below_the_least_is_refused():
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
-        ({"other": 0}, "returned 'other'; expected 'mean'"),
+        ({"other": 0}, "returned 'other'; expected a dict with 'mean'"),
         ({"mean": np.zeros((1, 1, 3, 3))}, r"returned 'mean' of shape \(1, 1, 3, 3\)"),
         (None, "returned a NoneType; expected a dict with 'mean'"),
         ({}, "returned an empty dict"),
