@@ -208,8 +208,9 @@ def import_plugin(entry_point: EntryPoint) -> Plugin | Broken:
 def records(plugin: Plugin) -> Iterator[Registration | Broken]:
     """Take the records of one plugin, each hook implementation in a guard of its own."""
     implemented = False
-    for name, function in vars(plugin.module).items():
-        options = getattr(function, f"{hookspecs.PROJECT}_impl", None)
+    # A copy: a hook that imports a module of its own package adds a name to this one.
+    for name, function in list(vars(plugin.module).items()):
+        options = _marks(function)
         if not isinstance(options, dict) or not callable(function):
             continue
         implemented = True
@@ -223,6 +224,15 @@ def records(plugin: Plugin) -> Iterator[Registration | Broken]:
             f"{plugin.module.__name__} implements no hook; expected functions marked @hookimpl "
             f"and named {_or(hookspecs.HOOKS)}"
         )
+
+
+def _marks(member: object) -> object:
+    """Return what ``@hookimpl`` left on a member of a module, None where it left nothing."""
+    try:
+        return getattr(member, f"{hookspecs.PROJECT}_impl", None)
+    # A module may hold proxies that raise whatever they are asked.
+    except Exception:
+        return None
 
 
 def _mistake(plugin: str, hook: str, function: Callable[..., object]) -> str:

@@ -284,11 +284,6 @@ def problems_of(error: BaseException, path: str = "") -> Iterator[str]:
             yield f"{text}{_at(f'{path}.{rest}')}" if text else f"{line}{_at(path)}"
     elif isinstance(error, KeyError) and len(error.args) == 1:
         yield f"required key {error.args[0]!r} is missing{_at(path.rpartition('.')[0])}"
-    elif isinstance(error, OptionsError):
-        # An instance that structures further options has their paths, from itself on.
-        for line in str(error).splitlines():
-            said, found, inner = line.rpartition(" @ ")
-            yield f"{said}{_at(f'{path}.{inner}')}" if found else f"{line}{_at(path)}"
     else:
         yield f"{_sentence(error)}{_at(path)}"
 

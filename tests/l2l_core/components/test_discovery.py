@@ -49,6 +49,27 @@ def test_a_good_plugin_is_registered_with_its_distribution_and_version(install: 
     assert registry().broken == ()
 
 
+def test_a_hook_may_import_modules_of_its_own_package(install: Install) -> None:
+    late = GOOD.replace("        yield", "        globals()['imported_late'] = 1\n        yield")
+    metrics = "\n    @hookimpl\n    def l2l_metrics():\n        return []\n"
+    install("l2l-good", late + metrics)
+    assert registry().find("loss", "good_loss").distribution == "l2l-good"
+    assert registry().broken == ()
+
+
+def test_a_module_may_hold_what_refuses_every_question(install: Install) -> None:
+    proxy = """
+    class Proxy:
+        def __getattr__(self, name):
+            raise RuntimeError("working outside of a context")
+
+    proxy = Proxy()
+"""
+    install("l2l-good", GOOD + proxy)
+    assert registry().find("loss", "good_loss").distribution == "l2l-good"
+    assert registry().broken == ()
+
+
 def test_listing_does_not_import_the_target(install: Install) -> None:
     install("l2l-good", GOOD.replace("l2l_good:Good", "l2l_no_such_module:Good"))
     assert registry().find("loss", "good_loss").info.target == "l2l_no_such_module:Good"
