@@ -151,9 +151,10 @@ def _without_affixes(names: Sequence[str], *, prefix: bool, suffix: bool, words:
     """Take away what all names begin with, and what they end with.
 
     With `words`, no word and no number is cut in two: of ``cell01`` and ``cell02`` the prefix is
-    ``cell`` and not ``cell0``.  Without it, letters are compared one by one.
+    ``cell`` and not ``cell0``.  Without it, letters are compared one by one, and numbers still as
+    a whole: ``frame11`` is no partner of ``frame1``.
     """
-    token = re.compile(r"\d+|[^\W\d_]+|." if words else r".", re.DOTALL)
+    token = re.compile(r"\d+|[^\W\d_]+|." if words else r"\d+|.", re.DOTALL)
     tokens = [token.findall(name) for name in names]
     front = _shared(tokens) if prefix else 0
     rest = [parts[front:] for parts in tokens]

@@ -36,6 +36,11 @@ def test_partners_are_found(inputs, targets):
     assert _keys(inputs, targets) == list(zip(inputs, targets, strict=True))
 
 
+def test_no_number_is_cut_in_two():
+    inputs, targets = _paths("in", "frame1", "frame2"), _paths("out", "frame11", "frame21")
+    assert len(match_names(inputs, targets).lonely_inputs) == 2
+
+
 def test_the_order_of_the_files_does_not_matter():
     assert _keys(["a1", "a2"], ["b2", "b1"]) == [("a1", "b1"), ("a2", "b2")]
 
