@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -205,16 +206,20 @@ def _groups(rows: Sequence[_Row]) -> list[str]:
     """
     if rows and rows[0].group:
         return [row.group for row in rows]
-    leader: dict[Path, Path] = {}
+    leader: dict[str, str] = {}
 
-    def lead(path: Path) -> Path:
+    def lead(path: str) -> str:
         while leader.setdefault(path, path) != path:
+            # Halving the way each time keeps it short, however many rows share one target.
+            leader[path] = leader[leader[path]]
             path = leader[path]
         return path
 
-    for row in rows:
-        leader[lead(row.target)] = lead(row.input)
-    return [str(lead(row.input)) for row in rows]
+    # One file may go by several names: through a link, or ``a/../b.tif`` in a table.
+    files = [tuple(os.path.realpath(path) for path in (row.input, row.target)) for row in rows]
+    for source, target in files:
+        leader[lead(target)] = lead(source)
+    return [lead(source) for source, _ in files]
 
 
 def _open(row: _Row, group: str, data: DataConfig, store: BlockStore) -> Pair:

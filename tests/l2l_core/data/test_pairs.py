@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import tifffile
 
 from l2l_core.config import DataConfig, SelectConfig
-from l2l_core.data.pairs import channel_count, find_pairs
+from l2l_core.data.pairs import _groups, _Row, channel_count, find_pairs
 from l2l_core.errors import AxesError, DataError, ImageError, PairingError
 
 
@@ -145,6 +146,27 @@ def test_rows_that_share_a_file_are_one_group(folders):
     )
     groups = [pair.group for pair in find_pairs(DataConfig(table="pairs.csv"), folders).pairs]
     assert groups[0] == groups[1] == groups[2] != groups[3]
+
+
+def test_a_file_is_one_group_by_whatever_name_it_goes(folders):
+    (folders / "link.tif").symlink_to(folders / "phal" / "cell1_phalloidin.tif")
+    _table(
+        folders,
+        "input,target\n"
+        "ac15/cell1_ac15.tif,phal/cell1_phalloidin.tif\n"
+        "ac15/cell2_ac15.tif,ac15/../phal/cell1_phalloidin.tif\n"
+        "ac15/cell3_ac15.tif,link.tif\n",
+    )
+    pairs = find_pairs(DataConfig(table="pairs.csv"), folders).pairs
+    assert len({pair.group for pair in pairs}) == 1
+
+
+def test_thousands_of_rows_that_share_a_target_are_grouped_at_once(tmp_path):
+    rows = [_Row(str(n), tmp_path / f"{n}.tif", tmp_path / "mean.tif") for n in range(20_000)]
+    began = time.process_time()
+    assert len(set(_groups(rows))) == 1
+    # Going along the whole chain for each row takes minutes.
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
