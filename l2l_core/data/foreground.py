@@ -102,7 +102,8 @@ def find_starts(region: Region, sides: dict[str, int], levels: Sequence[float] |
         None lets patches start anywhere, and reads nothing.
     """
     shape = tuple(len(region.box[axis]) - sides[axis] + 1 for axis in FRAME)
-    rows_at_once = max(1, _PIXELS_AT_ONCE // shape[3] - sides["Y"])
+    # At least as many rows as a patch has, or of a wide image most rows were read many times over.
+    rows_at_once = max(sides["Y"], _PIXELS_AT_ONCE // shape[3] - sides["Y"])
     firsts: list[NDArray[np.int64]] = []
     lengths: list[NDArray[np.int64]] = []
     for t in range(shape[0]):

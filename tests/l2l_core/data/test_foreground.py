@@ -98,6 +98,24 @@ def test_without_a_level_patches_start_anywhere_in_one_run():
     assert starts.place(len(starts) - 1) == (0, 2, 6, 8)
 
 
+def test_of_a_wide_image_no_row_is_read_many_times(monkeypatch):
+    array = np.zeros((64, 200), np.float32)
+    array[30, 100] = 1
+    rows = []
+    region = _region(array, "YX")
+    whole = type(region.pair.target).read
+
+    def read(image, **where):
+        rows.append(len(range(*where["Y"].indices(64))))
+        return whole(image, **where)
+
+    monkeypatch.setattr(type(region.pair.target), "read", read)
+    # As little as if the image were much wider than what is read at once.
+    monkeypatch.setattr(foreground, "_PIXELS_AT_ONCE", 100)
+    assert len(find_starts(region, patch_sides((8, 8)), (0.5,))) == 4 * 4
+    assert sum(rows) <= 2 * 64
+
+
 def test_unknown_pixels_are_not_bright():
     array = np.full((12, 12), np.nan, np.float32)
     assert len(find_starts(_region(array, "YX"), patch_sides((4, 4)), (-1.0,))) == 0
