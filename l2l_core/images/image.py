@@ -6,6 +6,7 @@ wait side by side and several threads can read one at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -37,6 +38,19 @@ class Length:
 
     def __str__(self) -> str:
         return f"{self.value:g} {self.unit}"
+
+
+def lengths(stated: Any) -> dict[str, Length]:
+    """Return pixel sizes that a file states as ``{"X": [0.1, "micrometer"], ...}``.
+
+    Whatever another program keeps under the same name says nothing to us.
+    """
+    found = {}
+    for axis, value in stated.items() if isinstance(stated, Mapping) else ():
+        match value:
+            case (int() | float() as number, str() as unit) if axis in "TZYX" and number > 0:
+                found[axis] = Length(float(number), unit)
+    return found
 
 
 @define(frozen=True)

@@ -57,9 +57,12 @@ def open_npy(path: Path, *, axes: str | None = None) -> Image:
             f"{path}: this is no whole .npy file of numbers ({error}); save it again with "
             "numpy.save"
         ) from error
-    if not isinstance(mapped, np.ndarray) or mapped.dtype.kind not in "biuf":
+    wrong = not isinstance(mapped, np.ndarray) or mapped.dtype.kind not in "biuf"
+    # Beyond 64 bits what a number means depends on the machine.
+    if wrong or mapped.dtype.itemsize > 8:
         raise ImageFormatError(
-            f"{path}: expected an array of real numbers; save one with numpy.save"
+            f"{path}: expected an array of real numbers of at most 64 bits; save one with "
+            "numpy.save"
         )
     layout = settle("?" * mapped.ndim, mapped.shape, axes, str(path))
     info = ImageInfo(

@@ -12,13 +12,15 @@ from attrs import field, frozen
 
 from l2l_core.errors import AxesError, ImageFormatError
 from l2l_core.images.decoded import SHARED
-from l2l_core.images.image import Image, ImageInfo, Length
+from l2l_core.images.image import Image, ImageInfo, lengths
 from l2l_core.images.layout import settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from l2l_core.images.image import Length
 
 PROVENANCE, PIXEL_SIZE = "label2label", "pixel_size"
 
@@ -102,17 +104,13 @@ def open_png(path: Path, *, axes: str | None = None) -> Image:
     if pixels.ndim == 3 and not axes:
         raise AxesError(_colour(path, pixels))
     layout = settle(own, pixels.shape, axes, str(path))
-    size = {
-        axis: Length(float(value), str(unit))
-        for axis, (value, unit) in _json(texts.get(PIXEL_SIZE)).items()
-    }
     provenance = _json(texts.get(PROVENANCE))
     info = ImageInfo(
         path=str(path),
         axes=layout.axes,
         shape=layout.shape,
         dtype=pixels.dtype.name,
-        pixel_size=size,
+        pixel_size=lengths(_json(texts.get(PIXEL_SIZE))),
         format="PNG",
         metadata={"provenance": provenance} if provenance else {},
     )

@@ -142,7 +142,12 @@ def _expand(entry: str | Path) -> list[Path]:
         return _images(path.iterdir(), f"{path}: the folder holds no image")
     if any(sign in str(entry) for sign in "*?["):
         parts = path.parts
-        first = next(i for i, part in enumerate(parts) if any(sign in part for sign in "*?["))
+        # A folder whose own name has brackets in it is that folder, and no pattern.
+        first = next(
+            i
+            for i, part in enumerate(parts)
+            if any(sign in part for sign in "*?[") and not Path(*parts[: i + 1]).exists()
+        )
         matches = Path(*parts[:first]).glob(str(Path(*parts[first:])))
         return _images(matches, f"{entry}: no image matches")
     raise DataError(f"{path}: there is no such file or folder; check the path")

@@ -16,6 +16,8 @@ from l2l_core.images.tiff_metadata import describe
 from l2l_core.images.tiff_pages import MappedSource, Page, SegmentedSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from l2l_core.images.image import Source
 
 # What tifffile says of chains and tables that end in nowhere, and then passes over. Tags beyond
@@ -119,14 +121,7 @@ def _source(file: Any, series: Any, path: Path, complaints: list[str]) -> Source
         raise _damaged(path, str(error)) from error
     if None in pages and complaints:
         raise _damaged(path, f"{pages.count(None)} of {len(pages)} planes are missing")
-    for name in {page.path for page in pages if page is not None}:
-        ends = (
-            offset + count
-            for page in pages
-            if page is not None and page.path == name
-            for offset, count in zip(page.offsets, page.counts, strict=True)
-        )
-        _check_length(name, max(ends, default=0))
+    _check_lengths(pages)
     return SegmentedSource(shape, dtype.newbyteorder("="), pages, key, decode)
 
 
@@ -156,6 +151,16 @@ def _page(page: Any) -> Page | None:
         counts=tuple(page.databytecounts),
         jpegtables=page.jpegtables,
     )
+
+
+def _check_lengths(pages: Iterable[Page | None]) -> None:
+    """Raise an ImageFormatError if a file, of possibly thousands, ends before its pages do."""
+    ends: dict[Path, int] = {}
+    for page in filter(None, pages):
+        last = max((a + n for a, n in zip(page.offsets, page.counts, strict=True)), default=0)
+        ends[page.path] = max(last, ends.get(page.path, 0))
+    for name, end in ends.items():
+        _check_length(name, end)
 
 
 def _check_length(path: Path, needed: int) -> None:

@@ -58,7 +58,8 @@ def cast(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     if array.dtype.kind in "iu":
         clipped: NDArray[Any] = np.clip(array, 0, min(highest, np.iinfo(array.dtype).max))
         return clipped.astype(name)
-    rounded: NDArray[Any] = np.rint(array)
+    # The highest of 16 bits is beyond what half precision can hold.
+    rounded: NDArray[Any] = np.rint(array, dtype=np.promote_types(array.dtype, np.float32))
     np.nan_to_num(rounded, copy=False, nan=0.0, posinf=highest, neginf=0.0)
     np.clip(rounded, 0, highest, out=rounded)
     return rounded.astype(name)

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from l2l_core.errors import ImageError, ImageFormatError, L2LError
 from l2l_core.images.axes import AXES
-from l2l_core.images.image import Image, ImageInfo, Length
+from l2l_core.images.image import Image, ImageInfo, Length, lengths
 from l2l_core.images.layout import settle
 from l2l_core.images.units import unit_name
 
@@ -81,13 +81,13 @@ def open_zarr(path: Path, *, axes: str | None = None, level: int = 0) -> Image:
     try:
         if "multiscales" in ome:
             return _multiscale(path, node, ome, attributes, axes, level)
+        _refuse_collections(path, ome)
     except (L2LError, MemoryError):
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ImageFormatError(
             f"{path}: the OME-Zarr metadata are not as specified ({error!r}); export it again"
         ) from error
-    _refuse_collections(path, ome)
     arrays = sorted(name for name, _ in node.arrays())
     if len(arrays) != 1:
         raise ImageFormatError(_ambiguous(path, arrays, sorted(name for name, _ in node.groups())))
@@ -229,18 +229,16 @@ def _plain(path: Path, array: Any, axes: str | None) -> Image:
     names = names or attributes.get("_ARRAY_DIMENSIONS") or [""] * array.ndim
     own = "".join(_letter({"name": name}) for name in names)
     layout = settle(own, array.shape, axes, str(path))
-    sizes = {
-        axis: Length(float(value), str(unit))
-        for axis, (value, unit) in attributes.get("pixel_size", {}).items()
-    }
-    channels = tuple(attributes.get("channel_names") or ())
+    channels = dict(zip(layout.axes, layout.shape, strict=True)).get("C", 1)
+    labels = attributes.get("channel_names")
+    names = tuple(map(str, labels)) if isinstance(labels, list) else ()
     provenance = attributes.get(PROVENANCE)
     return _image(
         path,
         array,
         layout,
-        pixel_size=sizes,
-        channel_names=channels or None,
+        pixel_size=lengths(attributes.get("pixel_size")),
+        channel_names=names if len(names) == channels else None,
         format=f"zarr {array.metadata.zarr_format}",
         metadata={"provenance": provenance} if provenance else {},
     )

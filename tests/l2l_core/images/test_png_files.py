@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
 
 from l2l_core.errors import AxesError, ImageFormatError
 from l2l_core.images.reading import open_image
@@ -86,3 +87,12 @@ def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ImageFormatError, match="no whole PNG file"):
         open_image(path)
+
+
+def test_what_another_program_calls_pixel_size_is_passed_over(tmp_path: Path) -> None:
+    texts = PngInfo()
+    texts.add_text("pixel_size", '{"X": 3}')
+    Pillow.fromarray(RNG.integers(0, 9, (8, 9), dtype=np.uint8)).save(
+        tmp_path / "a.png", pnginfo=texts
+    )
+    assert open_image(tmp_path / "a.png").info.pixel_size == {}

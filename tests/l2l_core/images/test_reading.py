@@ -127,3 +127,19 @@ def test_where_no_image_is_found_is_said(where: str, complaint: str, folder: Pat
 def test_no_place_is_no_image(where: str | list[str]) -> None:
     with pytest.raises(DataError, match="no image is named"):
         list_images(where)
+
+
+def test_a_glob_in_a_folder_whose_name_has_brackets_is_expanded(tmp_path: Path) -> None:
+    folder = tmp_path / "run [1]"
+    folder.mkdir()
+    (folder / "a.tif").write_bytes(b"x")
+    (tmp_path / "run 1").mkdir()
+    assert list_images(folder / "*.tif") == [folder / "a.tif"]
+
+
+def test_an_npy_file_wider_than_64_bits_is_refused(tmp_path: Path) -> None:
+    if np.dtype(np.longdouble).itemsize <= 8:
+        pytest.skip("long double is double here")
+    np.save(tmp_path / "cell.npy", np.ones((4, 4), np.longdouble))
+    with pytest.raises(ImageFormatError, match="at most 64 bits"):
+        open_image(tmp_path / "cell.npy")

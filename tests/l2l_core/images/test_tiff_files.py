@@ -13,8 +13,11 @@ import tifffile
 from l2l_core.errors import AxesError, ImageError, ImageFormatError
 from l2l_core.images.image import Length
 from l2l_core.images.reading import open_image
+from l2l_core.images.tiff_files import _check_lengths
+from l2l_core.images.tiff_pages import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PIXELS = np.random.default_rng(5).integers(0, 60000, (4, 3, 90, 110), dtype=np.uint16)
@@ -290,3 +293,21 @@ def test_ome_xml_that_is_no_xml_leaves_the_pixels(tmp_path: Path) -> None:
     image = open_image(path)
     assert image.info.pixel_size == {}
     np.testing.assert_array_equal(image.read(), PIXELS[0, 0])
+
+
+def test_an_image_of_thousands_of_files_is_checked_in_one_pass(tmp_path: Path) -> None:
+    class Counted(tuple[int, ...]):
+        looked_at = 0
+
+        def __iter__(self) -> Iterator[int]:
+            Counted.looked_at += 1
+            return super().__iter__()
+
+    names = [tmp_path / f"{number}.tif" for number in range(50)]
+    for name in names:
+        name.write_bytes(b"0123456789")
+    pages = [Page(name, Counted([2]), Counted([8])) for name in names]
+    _check_lengths(pages)
+    assert Counted.looked_at <= 2 * len(names)
+    with pytest.raises(ImageFormatError, match=r"7\.tif: the file ends after 10 of at least 11"):
+        _check_lengths([*pages, Page(names[7], (2,), (9,)), None])

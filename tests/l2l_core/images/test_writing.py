@@ -274,3 +274,10 @@ def test_floats_pass_through() -> None:
 def test_an_unknown_type_is_refused(dtype: str) -> None:
     with pytest.raises(ImageError, match=f"{dtype}'; choose one of float32, uint16, uint8"):
         cast(np.zeros(3), dtype)
+
+
+def test_half_precision_saturates_too() -> None:
+    pixels = np.array([np.inf, -np.inf, np.nan, 65504, 0.6], np.float16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cast(pixels, "uint16").tolist() == [65535, 0, 0, 65504, 1]

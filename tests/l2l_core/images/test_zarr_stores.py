@@ -187,3 +187,27 @@ def test_a_damaged_chunk_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(ImageFormatError, match="no zarr store that can be read"):
         open_image(path)
     shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    "stated", [0.5, [0.5, 0.5], {"X": 0.5}, {"X": ["a", "b"]}, {"Q": [1, "m"]}]
+)
+def test_what_another_program_calls_pixel_size_is_passed_over(stated: Any, tmp_path: Path) -> None:
+    attributes = {"pixel_size": stated, "channel_names": ["too", "many"]}
+    zarr.create_array(str(tmp_path / "a.zarr"), data=PIXELS[0], attributes=attributes)
+    info = open_image(tmp_path / "a.zarr", axes="YX").info
+    assert info.pixel_size == {}
+    assert info.channel_names is None
+
+
+def test_a_plate_that_is_not_as_specified_is_said(tmp_path: Path) -> None:
+    zarr.create_group(str(tmp_path / "a.zarr"), attributes={"ome": {"plate": ["wells"]}})
+    with pytest.raises(ImageFormatError, match="metadata are not as specified"):
+        open_image(tmp_path / "a.zarr")
+
+
+def test_a_level_outside_of_the_store_is_never_opened(tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "secret.zarr"), data=PIXELS)
+    path = multiscale(tmp_path / "a.zarr", "0.5", datasets=[{"path": "../secret.zarr"}])
+    with pytest.raises(ImageFormatError, match="metadata are not as specified"):
+        open_image(path)
