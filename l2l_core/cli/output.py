@@ -7,6 +7,8 @@ JSON alone.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,8 +43,16 @@ def say(lines: str | Iterable[str]) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print a value as JSON on stdout; NaN and infinity, which JSON has not, are refused."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a value as JSON on stdout; NaN and infinity, which JSON has not, become null."""
+    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def remark(text: str) -> None:

@@ -54,7 +54,9 @@ class Scores:
 
     def deviation(self, metric: str) -> float:
         """Return a metric's standard deviation over the planes."""
-        return float(np.std(self.values[metric]))
+        # The PSNR of equal planes is infinite, and the spread of infinite numbers unknown.
+        with np.errstate(invalid="ignore"):
+            return float(np.std(self.values[metric]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
