@@ -81,7 +81,7 @@ class Care(Restorer):
         self._where = find_device(device)
         self._module = place_module(CareUNet(self.network), self._where)
         load_weights(self._module, self.network.initial_state(seed=0))
-        self._forward: Callable[[torch.Tensor], dict[str, torch.Tensor]] = self._module.predict
+        self._forward: Callable[[torch.Tensor], dict[str, torch.Tensor]] = self._module
         self._half: torch.dtype | None = None
         self._has_weights = False
         self._loop: TrainingLoop | None = None
@@ -110,7 +110,7 @@ class Care(Restorer):
         announce : callable, optional
             Told if the network cannot be compiled here.
         """
-        self._forward = Compiled(self._module, announce) if compile else self._module.predict
+        self._forward = Compiled(self._module, announce) if compile else self._module
         self._half = torch.bfloat16 if half else None
 
     def restore(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

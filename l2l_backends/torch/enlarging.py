@@ -10,6 +10,7 @@ read backwards.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -56,37 +57,54 @@ def merged_kernels(kernel: Tensor) -> Tensor:
     return kernel.permute(*phases, 0, 1, *taps).flatten(0, dimensions)
 
 
-def add_enlarged_convolution(total: Tensor, image: Tensor, kernel: Tensor) -> None:
-    """Add to `total` the zero-padded convolution of `image` enlarged twofold.
-
-    In place, and without gradients.
+def add_enlarged_convolution(total: Tensor, image: Tensor, kernel: Tensor) -> Tensor:
+    """Return `total` and the zero-padded convolution of `image` enlarged twofold, added up.
 
     Parameters
     ----------
     total : Tensor
-        (N, out, [Z,] Y, X).
+        (N, out, [Z,] Y, X); written to where no gradients are asked for.
     image : Tensor
         (N, in, [Z / 2,] Y / 2, X / 2).
     kernel : Tensor
         (out, in, [kz,] ky, kx) with equal odd sides.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and memory layout of `total`.
     """
+    dimensions = image.ndim - 2
+    for axis in range(dimensions):
+        total = total.unflatten(2 + 2 * axis, (-1, 2))  # type: ignore[no-untyped-call]
+    parts = _phases(image, kernel)
+    axes = range(dimensions + 2, 2 * dimensions + 2)
+    pairs = zip(axes, range(1, dimensions + 1), strict=True)
+    parts = parts.permute(0, dimensions + 1, *(number for pair in pairs for number in pair))
+    total = total + parts if torch.is_grad_enabled() else total.add_(parts)
+    for axis in range(dimensions):
+        total = total.flatten(2 + axis, 3 + axis)
+    return total
+
+
+def _phases(image: Tensor, kernel: Tensor) -> Tensor:
+    """Return what each phase comes to, (N, 2, ..., out, [Z / 2,] Y / 2, X / 2)."""
     dimensions = image.ndim - 2
     reach = kernel.shape[-1] // 2
     kernels = merged_kernels(kernel)
     if dimensions == 2:
         kernels = kernels.contiguous(memory_format=torch.channels_last)
     convolved = CONVOLVE[dimensions](image, kernels, padding=(reach + 1) // 2)
-    parts = convolved.unflatten(1, (*(2,) * dimensions, kernel.shape[0]))
-    axes = range(dimensions + 2, 2 * dimensions + 2)
-    if reach % 2:
-        # The kernel of the odd phase begins one pixel further right: a step along the phase is
-        # also a step along the axis.
-        strides = list(parts.stride())
-        for phase, axis in enumerate(axes, start=1):
-            strides[phase] += strides[axis]
-        parts = parts.as_strided([*parts.shape[: dimensions + 2], *image.shape[2:]], strides)
-    for axis in range(dimensions):
-        total = total.unflatten(2 + 2 * axis, (-1, 2))  # type: ignore[no-untyped-call]
-    pairs = zip(axes, range(1, dimensions + 1), strict=True)
-    interleaved = [number for pair in pairs for number in pair]
-    total += parts.permute(0, dimensions + 1, *interleaved)
+    phases: Tensor = convolved.unflatten(1, (*(2,) * dimensions, kernel.shape[0]))
+    if reach % 2 == 0:
+        return phases
+    # The kernel of the odd phase begins one pixel further right.
+    shifted = []
+    for phase in product((0, 1), repeat=dimensions):
+        part = phases
+        for offset in phase:
+            part = part.select(1, offset)
+        for axis, offset in enumerate(phase, start=2):
+            part = part.narrow(axis, offset, image.shape[axis])
+        shifted.append(part)
+    return torch.stack(shifted, dim=1).unflatten(1, (2,) * dimensions)  # type: ignore[no-untyped-call, no-any-return]

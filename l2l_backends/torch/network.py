@@ -75,7 +75,6 @@ class CareUNet(nn.Module):
         self.mean = _convolution(by_block["mean"][0])
         self.scale = _convolution(by_block["scale"][0]) if "scale" in by_block else None
         self.pool = nn.MaxPool2d(2) if len(network.axes) == 2 else nn.MaxPool3d(2)
-        self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return ``mean``, and ``scale`` of a probabilistic network.
@@ -85,34 +84,17 @@ class CareUNet(nn.Module):
         x : Tensor
             (N, C, [Z,] Y, X), normalised; sides are multiples of 2 to the power of the depth.
         """
-        features, skipped = self._downwards(x)
-        for level, skip in zip(reversed(self.up), reversed(skipped), strict=True):
-            features = level(torch.cat([self.enlarge(features), skip], dim=1))
-        return self._heads(features, x)
-
-    def predict(self, x: Tensor) -> dict[str, Tensor]:
-        """Return what :meth:`forward` does, up to rounding, without gradients and faster.
-
-        The enlarged half of each concatenation, and the concatenation itself, are never made:
-        see :mod:`l2l_backends.torch.enlarging`.
-        """
-        features, skipped = self._downwards(x)
-        for level, skip in zip(reversed(self.up), reversed(skipped), strict=True):
-            first: Any = level.get_submodule("conv.0")
-            kernel, bias, below = first.weight, first.bias, features.shape[1]
-            total = CONVOLVE[x.ndim - 2](skip, kernel[:, below:], bias, padding="same")
-            add_enlarged_convolution(total, features, kernel[:, :below])
-            features = level(functional.relu(total, inplace=True), first=1)
-        return self._heads(features, x)
-
-    def _downwards(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         skipped = []
         features = x
         for level in self.down:
             features = level(features)
             skipped.append(features)
             features = self.pool(features)
-        return self.middle(features), skipped
+        features = self.middle(features)
+        for level, skip in zip(reversed(self.up), reversed(skipped), strict=True):
+            first: Any = level.get_submodule("conv.0")
+            features = level(functional.relu(_joined(features, skip, first), inplace=True), first=1)
+        return self._heads(features, x)
 
     def _heads(self, features: Tensor, x: Tensor) -> dict[str, Tensor]:
         mean = self.mean(features)
@@ -123,6 +105,17 @@ class CareUNet(nn.Module):
         if self.scale is None:
             return {"mean": mean}
         return {"mean": mean, "scale": functional.softplus(self.scale(features)) + SCALE_FLOOR}
+
+
+def _joined(features: Tensor, skip: Tensor, convolution: Any) -> Tensor:
+    """Return the convolution of `features`, enlarged, and `skip`, one after the other.
+
+    Neither the enlarged image nor the concatenation is ever made: a convolution of a
+    concatenation is the sum of two, and that of an enlarged image costs less before it.
+    """
+    kernel, below = convolution.weight, features.shape[1]
+    total = CONVOLVE[skip.ndim - 2](skip, kernel[:, below:], convolution.bias, padding="same")
+    return add_enlarged_convolution(total, features, kernel[:, :below])
 
 
 def canonical_name(name: str) -> str:

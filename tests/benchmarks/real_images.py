@@ -1,0 +1,263 @@
+"""Train on real images, restore what was kept apart, and compare with the best Gaussian filter.
+
+``python -m tests.benchmarks.real_images --out bench/real-images [vesicles] [microtubules]``, from
+the repository root; the folder of images is named in L2L_REAL_DATA, or lies in ``../shared/data``.
+docs/real-images.md says what comes out. Whatever was trained before is not trained again.
+
+Nothing here chooses a setting by what is held out: the configurations of docs/examples/real-images
+are taken as they are, and only loss, seed and place of the images are set.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+from attrs import define, field
+from scipy import ndimage
+
+from l2l_core.components.factory import get
+from l2l_core.config_file import load_config
+from l2l_core.data.training_set import prepare
+from l2l_core.images.matching import fit_gain
+from l2l_core.images.reading import open_image
+from l2l_core.reports.content import Example
+from l2l_core.reports.html import write_panel_png
+from l2l_core.workflows.comparison import SIGMAS, matched_score
+from l2l_core.workflows.model import load_model
+from l2l_core.workflows.progress import TrainingProgress
+from l2l_core.workflows.restore import restore_file
+from l2l_core.workflows.train import train
+from tests.benchmarks.result import Result, write
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "docs" / "examples" / "real-images"
+LOSSES = {"mse": (), "mae": (), "ms_ssim": ("loss.options.preset=paper-3",)}
+METRICS = {"NRMSE": min, "SSIM": max}
+LOW, HIGH = 1, 99.8
+SCORED = (
+    "gain and offset fitted a plane; data range 1; NRMSE relative to the benchmark's root mean "
+    "square, lower is better"
+)
+FAVOUR = (
+    "the best Gaussian is for each metric the best on the very images that are scored, which "
+    "favours it"
+)
+EVERYWHERE = (slice(None), slice(None))
+
+
+@define
+class Task:
+    """What is trained on, what is scored, and against what.
+
+    ``references[plane]`` is the scaled benchmark of a plane; ``regions`` are the parts of a plane
+    that are scored, by name, and ``baselines`` further images that are.
+    """
+
+    name: str
+    source: Path
+    target: Path
+    references: dict
+    title: str
+    regions: dict = field(factory=lambda: {"": EVERYWHERE})
+    baselines: dict = field(factory=dict)
+    notes: list = field(factory=list)
+
+    @property
+    def config(self):
+        return CONFIGS / f"{self.name}.toml"
+
+    @property
+    def places(self):
+        return (f"data.input={self.source}", f"data.target={self.target}")
+
+    def pixels(self):
+        return open_image(self.source).read()
+
+
+def vesicles(data, seeds):
+    """Two labels: planes 0 to 13 train, 14 is the gap, 15 and 16 are scored."""
+    folder = data / "vesicles-two-labels"
+    benchmark = open_image(folder / "label_b.ome.tif").read()
+    scaled = _scaled(benchmark, benchmark[:14])
+    return Task(
+        name="vesicles",
+        source=folder / "label_a.ome.tif",
+        target=folder / "label_b.ome.tif",
+        references={plane: scaled[plane] for plane in (15, 16)},
+        title="Vesicles: label_a restored, against label_b",
+        notes=[
+            "mean of the planes 15 and 16, which were held out",
+            "the 1st and 99.8th percentile of label_b in the planes 0 to 13 are 0 and 1",
+        ],
+    )
+
+
+def microtubules(data, seeds):
+    """Repeats of one field: frames 0 to 9 train; each later one against the mean of the others."""
+    source = data / "microtubules-repeats" / "TIRF_200Hz.tif"
+    frames = open_image(source).read().astype(np.float64)
+    training, held_out = frames[:10], range(10, 20)
+    references = {
+        frame: _scaled(
+            np.mean([frames[k] for k in held_out if k != frame], axis=0), training.mean(0)
+        )
+        for frame in held_out
+    }
+    task = Task(
+        name="microtubules",
+        source=source,
+        target=source,
+        references=references,
+        title="Microtubules: one frame restored, against the mean of nine others",
+        baselines={"mean of the 10 frames that train": training.mean(0)},
+        notes=[
+            "mean of the frames 10 to 19, which were held out; each against the other nine of them",
+            "the 1st and 99.8th percentile of the mean of the frames 0 to 9 are 0 and 1",
+        ],
+    )
+    halves = {_columns(task, seed) for seed in seeds}
+    if len(halves) > 1:
+        raise SystemExit(f"the seeds {seeds} divide the field differently: {halves}; take others")
+    unseen, seen = halves.pop()
+    task.regions = {
+        "half that never trained": (slice(None), slice(*unseen)),
+        "half that trained": (slice(None), slice(*seen)),
+    }
+    return task
+
+
+def _columns(task, seed):
+    """Return the columns that validate, and those that train, each as first and last + 1."""
+    split = prepare(load_config(task.config, (*task.places, f"seed={seed}")), CONFIGS).split
+    (validating,), (training,) = split.validation, split.train
+    return tuple((part.box["X"].start, part.box["X"].stop) for part in (validating, training))
+
+
+TASKS = {"vesicles": vesicles, "microtubules": microtubules}
+
+
+def _scaled(image, training):
+    low, high = np.percentile(training, (LOW, HIGH))
+    return (image.astype(np.float64) - low) / (high - low)
+
+
+def score(task, candidates, region):
+    """Return for NRMSE and SSIM the mean over the planes of a task; `candidates` by plane."""
+    metrics = {name: get("metric", name.lower()) for name in METRICS}
+    return {
+        name: fmean(
+            matched_score(metric, candidates[plane][region], reference[region])
+            for plane, reference in task.references.items()
+        )
+        for name, metric in metrics.items()
+    }
+
+
+def gaussians(task, region):
+    """Return for each metric the standard deviation of the best Gaussian filter, and its score."""
+    pixels = task.pixels().astype(np.float32)
+    found = {}
+    for sigma in SIGMAS:
+        filtered = {p: ndimage.gaussian_filter(pixels[p], sigma) for p in task.references}
+        found[sigma] = score(task, filtered, region)
+    best = {}
+    for name, choose in METRICS.items():
+        value, sigma = choose((found[sigma][name], sigma) for sigma in SIGMAS)
+        best[name] = (sigma, value)
+    return best
+
+
+def restored(task, loss, seed, out):
+    """Train, unless it is done, and return the restoration of all planes."""
+    run = out / "runs" / f"{task.name}-{loss}-{seed}"
+    overrides = (*task.places, f"loss.name={loss}", *LOSSES[loss], f"seed={seed}")
+    display = TrainingProgress()
+    try:
+        train(task.config, run, resume=True, overrides=overrides, display=display)
+    finally:
+        display.close()
+    place = out / "restored" / f"{run.name}.ome.tif"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with load_model(run) as model:
+        restore_file(model, task.source, place, restart=True)
+    return open_image(place).read()
+
+
+def measure(task, seeds, out):
+    """Train with every loss and seed; return the table."""
+    pixels = task.pixels()
+    images = {loss: [restored(task, loss, seed, out) for seed in seeds] for loss in LOSSES}
+    # By method, the stacks that are scored: one for each seed.
+    stacks = {
+        "input": [pixels],
+        **{f"L2L, {loss}": restorations for loss, restorations in images.items()},
+        **{name: [[image] * len(pixels)] for name, image in task.baselines.items()},
+    }
+    rows, raw = [], {}
+    for name, region in task.regions.items():
+        found = {m: [score(task, one, region) for one in some] for m, some in stacks.items()}
+        cells = {m: [_cell([one[k] for one in some]) for k in METRICS] for m, some in found.items()}
+        best = gaussians(task, region)
+        gaussian = [f"{value:.3f} (sigma {sigma:g})" for sigma, value in best.values()]
+        ordered = [("input", cells.pop("input")), ("best Gaussian", gaussian), *cells.items()]
+        rows += [[*([name] if name else []), method, *values] for method, values in ordered]
+        raw[name or "all"] = {**found, "best Gaussian": best}
+    picture(task, images, out)
+    return Result(
+        title=task.title,
+        columns=[*([] if "" in task.regions else ["region"]), "method", *METRICS],
+        rows=rows,
+        notes=[*task.notes, SCORED, f"mean and standard deviation over the seeds {seeds}", FAVOUR],
+        raw={"scores": raw, "seeds": list(seeds)},
+    )
+
+
+def _cell(values):
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{fmean(values):.3f} ± {stdev(values):.3f}"
+
+
+def picture(task, images, out):
+    """Draw the first scored plane, by every method and fitted to the benchmark, and a crop."""
+    plane, reference = next(iter(task.references.items()))
+    pixels = task.pixels()[plane].astype(np.float32)
+    shown = {"input": pixels}
+    for metric, (sigma, _) in gaussians(task, next(iter(task.regions.values()))).items():
+        shown[f"Gaussian {sigma:g} (best {metric})"] = ndimage.gaussian_filter(pixels, sigma)
+    shown |= {f"L2L, {loss}": restorations[0][plane] for loss, restorations in images.items()}
+    fitted = {}
+    for name, image in shown.items():
+        gain, offset = fit_gain(image, reference)
+        fitted[name] = gain * image + offset
+    example = Example(name=task.name, images={**fitted, "benchmark": reference})
+    write_panel_png(out / f"{task.name}.png", example)
+
+
+def data_folder():
+    """Return the folder of the real images."""
+    named = os.environ.get("L2L_REAL_DATA")
+    return Path(named) if named else ROOT.parent / "shared" / "data"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.real_images")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(TASKS)}; all by default")
+    parser.add_argument("--out", type=Path, default=Path("bench/real-images"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(TASKS):
+        parser.error(f"no images {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+    if not data_folder().is_dir():
+        parser.error(f"there is no folder {data_folder()}; name the real images in L2L_REAL_DATA")
+    for name in arguments.names or TASKS:
+        result = measure(
+            TASKS[name](data_folder(), arguments.seeds), arguments.seeds, arguments.out
+        )
+        print(write(result, arguments.out, name).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
