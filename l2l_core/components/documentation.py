@@ -13,6 +13,7 @@ from l2l_core.components.options import describe, unstructure
 from l2l_core.errors import ComponentError
 
 _HEADING = re.compile(r"\S.*\n-{3,}\s*$", re.MULTILINE)
+_ROLE = re.compile(r":[a-z]+:`")
 _ENTRY = re.compile(r"^(\w+(?:, \w+)*)\s*(?::.*)?$")
 
 
@@ -98,7 +99,7 @@ def _parameters(docstring: str) -> dict[str, str]:
             names = entry[1].split(", ") if entry else []
         else:
             for name in names:
-                plain = line.strip().replace("`", "").replace("  ", " ")
+                plain = _ROLE.sub("`", line.strip()).replace("`", "").replace("  ", " ")
                 texts[name] = f"{texts.get(name, '')} {plain}".strip()
     return texts
 

@@ -54,7 +54,8 @@ def describe(kind: Any) -> str:
     if _is_sequence(kind) and not get_args(kind):
         return "a list"
     if _is_sequence(kind):
-        return f"a list of {describe(get_args(kind)[0]).removeprefix('a ')}s"
+        parts = describe(get_args(kind)[0]).split(" or ")
+        return f"a list of {' or '.join(part.removeprefix('a ') + 's' for part in parts)}"
     if _is_mapping(kind):
         return "a table"
     if attrs.has(kind):

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 WRITABLE = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".ome.zarr", ".zarr", ".npy", ".png")
 
+NOT_WRITABLE = (".jpg", ".jpeg", ".gif", ".bmp", ".btf", ".czi", ".lif", ".lsm", ".nd2", ".h5")
+"""Suffixes that nobody gives to a folder, and that would become one unnoticed."""
+
 NOT_A_MEASUREMENT = (
     "Restored by a trained or fixed method: intensities are no measure of amounts, and thin "
     "structure may be filled in."
@@ -200,6 +203,11 @@ def restore_files(
     chosen = RestoreOptions(**options)
     images = list_images([str(source) for source in sources])
     target = Path(out)
+    if target.suffix.lower() in NOT_WRITABLE and not target.is_dir():
+        raise OutputError(
+            f"{target}: images are not written as {target.suffix}; expected a folder, or one of "
+            f"{', '.join(WRITABLE)}"
+        )
     if len(images) == 1 and _suffix(target):
         return [_restore(model, images[0], target, chosen, restart, progress)]
     if _suffix(target):

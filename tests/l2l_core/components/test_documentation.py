@@ -27,7 +27,7 @@ class Documented(Base):
     Parameters
     ----------
     name : str
-        What it is called, ``"x"``.
+        What it is called, ``"x"``, as in :mod:`json`.
     shape
         Without a type.
 
@@ -53,7 +53,7 @@ class Documented(Base):
 
 def test_options_carry_type_default_and_what_the_docstring_says() -> None:
     found = {option.name: option for option in options_of(Documented)}
-    assert found["name"] == Option("name", "text", "", True, 'What it is called, "x".')
+    assert found["name"] == Option("name", "text", "", True, 'What it is called, "x", as in json.')
     assert found["shape"] == Option(
         "shape", "a list of whole numbers", "[1, 2]", False, "Without a type."
     )

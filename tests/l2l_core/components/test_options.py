@@ -249,6 +249,7 @@ def test_plain_values_of_an_instance_give_it_back() -> None:
         (int, "a whole number"),
         (tuple[float, ...], "a list of numbers"),
         (tuple[int, ...] | None, "a list of whole numbers"),
+        (tuple[int | str, ...], "a list of whole numbers or texts"),
         (dict[str, int], "a table"),
         (Literal["a", 1], "one of 'a', 1"),
         (Mode, "one of 'fast', 'exact'"),

@@ -138,6 +138,13 @@ def test_several_images_do_not_go_into_one_file(blur, image, tmp_path):
         restore_files(blur, [image, tmp_path / "plane.tif"], tmp_path / "out.tif")
 
 
+def test_a_format_that_cannot_be_written_does_not_become_a_folder(blur, image, tmp_path):
+    with pytest.raises(OutputError, match=r"not written as \.jpg; expected a folder"):
+        restore_files(blur, [image], tmp_path / "restored.jpg")
+    assert not (tmp_path / "restored.jpg").exists()
+    assert restore_files(blur, [image], tmp_path / "2026.11")[0].out.endswith("tif")
+
+
 def test_two_images_of_one_name_are_refused_before_any_is_restored(blur, tmp_path):
     for part in ("one", "two"):
         (tmp_path / part).mkdir()
