@@ -31,5 +31,9 @@ bench: $(STAMP)  ## Measure speed against CSBDeep; writes bench/
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks --out bench
 
+docs: $(STAMP)  ## Build the pages of docs/ as a site in build/docs
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --quiet --strict -f docs/mkdocs.yml
+
 clean:  ## Remove what the other targets made
 	rm -rf .venv demo bench build *.egg-info
