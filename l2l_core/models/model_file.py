@@ -23,9 +23,9 @@ from l2l_core.errors import (
     OutputError,
 )
 from l2l_core.images.normalization import Normalization
+from l2l_core.images.replacing import present, replacing
 from l2l_core.models import tensors as tensor_file
 from l2l_core.models.facts import fingerprint, plain, to_json
-from l2l_core.models.folders import present, replacing
 from l2l_core.models.tensors import TensorRecord
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def write_model(
             f"{folder} exists and is no model folder, so it is not replaced; choose another name"
         )
     with replacing(folder, "model") as new:
+        new.mkdir()
         sha256 = tensor_file.save(new / WEIGHTS, state)
         described = evolve(
             record,

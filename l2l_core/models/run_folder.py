@@ -23,19 +23,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import define, evolve, field
-from numpy.typing import NDArray
 
 from l2l_core.components.options import structure, unstructure
-from l2l_core.components.training import TrainingState
-from l2l_core.errors import ModelDamagedError, OptionsError, OutputError, RunError
-from l2l_core.images.replacing import replacing as replacing_file
-from l2l_core.models import tensors as tensor_file
-from l2l_core.models.facts import fingerprint, plain, to_json
-from l2l_core.models.folders import present, replacing
-from l2l_core.models.tensors import TensorRecord
+from l2l_core.errors import OptionsError, OutputError, RunError
+from l2l_core.images.replacing import replacing
+from l2l_core.models.checkpoints import Checkpoint, Kind, load_checkpoint, save_checkpoint
+from l2l_core.models.facts import plain, to_json
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from numpy.typing import NDArray
+
+    from l2l_core.components.training import TrainingState
 
 FORMAT_VERSION = 1
 
@@ -52,7 +52,6 @@ EPOCHS = "train.epochs"
 FREE = frozenset({"restorer.device"})
 
 Status = Literal["running", "finished", "interrupted", "failed"]
-Kind = Literal["last", "best"]
 
 
 @define(frozen=True, kw_only=True)
@@ -89,35 +88,6 @@ class RunRecord:
     result: dict[str, Any] = field(factory=dict)
     sessions: tuple[dict[str, Any], ...] = ()
     format_version: int = FORMAT_VERSION
-
-
-@define(frozen=True, eq=False)
-class Checkpoint:
-    """Weights and training state after an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-        Counted from 1.
-    state : dict of ndarray
-        The model's tensors.
-    training : TrainingState
-        What training goes on with.
-    """
-
-    epoch: int
-    state: dict[str, NDArray[Any]]
-    training: TrainingState
-
-
-@define(frozen=True)
-class _CheckpointRecord:
-    epoch: int
-    facts: dict[str, Any]
-    weights: dict[str, TensorRecord]
-    weights_sha256: str
-    arrays: dict[str, TensorRecord]
-    arrays_sha256: str
 
 
 class RunFolder:
@@ -162,6 +132,7 @@ class RunFolder:
             raise RunError(f"{path} {what}; {remedy}choose another folder with --out")
         # Whole or not at all: what a kill leaves here is never half a run.
         with replacing(path, "run") as new:
+            new.mkdir()
             (new / CONFIG).write_bytes(config_text.encode())
             (new / LOG).touch()
             (new / FACTS).write_text(_to_text(record), encoding="utf-8")
@@ -180,6 +151,7 @@ class RunFolder:
         try:
             facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
             version = facts["format_version"]
+            newer = version > FORMAT_VERSION
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(
                 f"there is no run in {path}: {FACTS} is missing; name the folder that training "
@@ -187,7 +159,7 @@ class RunFolder:
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path / FACTS} is damaged: {error}; begin the run anew") from error
-        if version > FORMAT_VERSION:
+        if newer:
             raise RunError(
                 f"{path / FACTS} is of format version {version}, and this label2label reads "
                 f"versions up to {FORMAT_VERSION}; upgrade it (pip install --upgrade label2label)"
@@ -242,7 +214,7 @@ class RunFolder:
             If it cannot be written; the former file is still whole.
         """
         record = evolve(self.record, **changes)
-        with replacing_file(self.path / FACTS) as new:
+        with replacing(self.path / FACTS) as new:
             new.write_text(_to_text(record), encoding="utf-8")
         self.record = record
 
@@ -274,12 +246,13 @@ class RunFolder:
         """Take out the lines of epochs after `epoch`, which will be trained again."""
         kept = [line for line in self._lines() if line.get("epoch", 0) <= epoch]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
-        with replacing_file(self.path / LOG) as new:
+        with replacing(self.path / LOG) as new:
             new.write_text(text, encoding="utf-8")
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         path = self.path / LOG
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        # Not splitlines(): a text in JSON may hold what Unicode calls a separator of lines.
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 found = json.loads(line)
             except json.JSONDecodeError:
@@ -308,19 +281,7 @@ class RunFolder:
         OutputError
             If it cannot be written.
         """
-        with replacing(self._checkpoint(kind), f"checkpoint {kind!r}") as new:
-            record = _CheckpointRecord(
-                epoch,
-                # Not every number of an optimiser is finite, and none may become null.
-                plain(training.facts, finite=False),
-                tensor_file.describe(state),
-                tensor_file.save(new / "weights.safetensors", state),
-                tensor_file.describe(training.arrays),
-                tensor_file.save(new / "training.safetensors", training.arrays),
-            )
-            facts = unstructure(record)
-            text = to_json({**facts, "sha256": fingerprint(facts)})
-            (new / "checkpoint.json").write_text(text, encoding="utf-8")
+        save_checkpoint(self._checkpoint(kind), kind, epoch, state, training)
 
     def load_checkpoint(self, kind: Kind) -> Checkpoint | None:
         """Return a checkpoint, None where no epoch was finished.
@@ -330,26 +291,7 @@ class RunFolder:
         ModelDamagedError
             If one of its files was altered.
         """
-        folder = present(self._checkpoint(kind))
-        if not folder.exists():
-            return None
-        remedy = f"begin the run anew, or restore the folder {folder} from a copy"
-        path = folder / "checkpoint.json"
-        try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            expected = facts.pop("sha256")
-            if fingerprint(facts) != expected:
-                raise ValueError("its facts do not match their hash")
-            record = structure(facts, _CheckpointRecord)
-        except (OSError, ValueError, KeyError, AttributeError, OptionsError) as error:
-            raise ModelDamagedError(f"{path} is damaged: {error}; {remedy}") from error
-        state = tensor_file.load(
-            folder / "weights.safetensors", record.weights, record.weights_sha256, remedy=remedy
-        )
-        arrays = tensor_file.load(
-            folder / "training.safetensors", record.arrays, record.arrays_sha256, remedy=remedy
-        )
-        return Checkpoint(record.epoch, state, TrainingState(arrays, record.facts))
+        return load_checkpoint(self._checkpoint(kind))
 
     def _checkpoint(self, kind: Kind) -> Path:
         return self.path / CHECKPOINTS / kind
@@ -403,5 +345,12 @@ def _data_changes(began: RunRecord, now: RunRecord) -> Iterator[str]:
             yield f"the image {path} is gone"
         elif path not in old:
             yield f"the image {path} is new"
-        elif old[path] != new[path]:
+        elif _content(old[path]) != _content(new[path]):
             yield f"the image {path} was changed"
+
+
+def _content(facts: Any) -> Any:
+    """Return what tells whether an image changed: not its date where all of it was hashed."""
+    if isinstance(facts, Mapping) and facts.get("hashed") == "content":
+        return {key: value for key, value in facts.items() if key != "modified"}
+    return facts

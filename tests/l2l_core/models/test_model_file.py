@@ -21,9 +21,9 @@ from l2l_core.errors import (
     OutputError,
 )
 from l2l_core.images.normalization import Normalization
+from l2l_core.images.replacing import replacing
 from l2l_core.models import tensors
 from l2l_core.models.facts import fingerprint
-from l2l_core.models.folders import replacing
 from l2l_core.models.model_file import (
     ModelRecord,
     NormalizationRecord,
@@ -245,7 +245,7 @@ except OutputError as error:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
-    assert "the former one is unchanged" in done.stderr
+    assert "what was there before is unchanged" in done.stderr
     assert read_model(tmp_path / "model")[0].channels_in == 1
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
@@ -254,7 +254,7 @@ except OutputError as error:
 def test_no_space_left_on_device_is_said(tmp_path):
     write_model(tmp_path / "model", record(), state())
     with (
-        pytest.raises(OutputError, match="No space left on device; the former one is unchanged"),
+        pytest.raises(OutputError, match=r"No space left .*before is unchanged"),
         replacing(tmp_path / "model", "model"),
         Path("/dev/full").open("wb", 0) as full,
     ):

@@ -80,6 +80,7 @@ def test_no_run(tmp_path):
         ("{", "is damaged"),
         ("[]", "is damaged"),
         ('{"format_version": 1}', r"is damaged: required key 'config' is missing"),
+        ('{"format_version": "1"}', "is damaged"),
         ('{"format_version": 9}', "format version 9.*up to 1; upgrade"),
     ],
 )
@@ -106,6 +107,22 @@ def test_the_log_grows_and_is_cut(run):
     run.truncate_log(2)
     assert (run.path / "log.jsonl").read_text().count("\n") == 3
     assert [line.get("epoch") for line in run.read_log()] == [1, 2, None]
+
+
+def test_a_line_of_the_log_may_hold_any_text(run):
+    run.log({"epoch": 1, "text": "a\u2028b\x85c"})
+    assert run.read_log() == [{"epoch": 1, "text": "a\u2028b\x85c"}]
+
+
+def test_an_image_that_was_copied_is_the_same_where_all_of_it_was_hashed(tmp_path):
+    def fingerprinted(modified, hashed):
+        return record(data={"1.tif": {"sha256": "ab", "modified": modified, "hashed": hashed}})
+
+    run = RunFolder.create(tmp_path / "copied", fingerprinted(1.0, "content"), "")
+    run.check(fingerprinted(2.0, "content"))
+    run = RunFolder.create(tmp_path / "large", fingerprinted(1.0, "ends"), "")
+    with pytest.raises(RunError, match=r"1\.tif was changed"):
+        run.check(fingerprinted(2.0, "ends"))
 
 
 def test_going_on_with_the_same(run):
