@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from l2l_core.data.cache import BlockStore, cached
 from l2l_core.data.names import match_names, report_lonely, stem
 from l2l_core.data.selection import select_configured
 from l2l_core.errors import DataError, PairingError
@@ -125,8 +124,7 @@ def find_pairs(data: DataConfig, base: Path) -> PairSet:
         rows = [_Row(stem(path), path, path) for path in _listed(data.input, base)]
     _refuse_column_without_table(data)
     groups = _groups(rows)
-    store = BlockStore()
-    pairs = [_open(row, group, data, store) for row, group in zip(rows, groups, strict=True)]
+    pairs = [_open(row, group, data) for row, group in zip(rows, groups, strict=True)]
     for pair in pairs:
         check_shapes(pair)
     return PairSet(tuple(pairs))
@@ -222,10 +220,10 @@ def _groups(rows: Sequence[_Row]) -> list[str]:
     return [lead(source) for source, _ in files]
 
 
-def _open(row: _Row, group: str, data: DataConfig, store: BlockStore) -> Pair:
+def _open(row: _Row, group: str, data: DataConfig) -> Pair:
     images = []
     for path, special in ((row.input, data.input_select), (row.target, data.target_select)):
-        image = cached(open_image(path, axes=data.axes or None), store)
+        image = open_image(path, axes=data.axes or None)
         images.append(select_configured(image, data.select, special))
     if row.input == row.target and _selects_alike(data.input_select, data.target_select):
         raise PairingError(

@@ -97,6 +97,10 @@ def _runs(positions: Sequence[int]) -> list[slice]:
     return runs
 
 
+def _in_a_row(positions: Sequence[int]) -> bool:
+    return all(b - a == 1 for a, b in pairwise(positions))
+
+
 @define(frozen=True, eq=False)
 class SelectedSource:
     """Pixels of an image at chosen positions of some axes.
@@ -114,9 +118,9 @@ class SelectedSource:
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Chunks of the whole; single positions along an axis that was chosen from."""
+        """Chunks of the whole; single positions along an axis of which single ones were chosen."""
         return tuple(
-            side if chosen is None else 1
+            side if chosen is None else min(side, len(chosen)) if _in_a_row(chosen) else 1
             for side, chosen in zip(self.image.chunks, self.positions, strict=True)
         )
 

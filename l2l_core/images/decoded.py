@@ -1,15 +1,31 @@
-"""A small store of decoded blocks, so that a plane is not decoded again for each of its patches."""
+"""A small store of decoded blocks, so that a plane is not decoded again for each of its patches.
+
+TIFF keeps its segments and PNG its whole there; what is stored in chunks, such as zarr, is read
+through a :class:`ChunkedSource`.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
+from math import prod
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from attrs import field, frozen
+
+from l2l_core.images.image import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from numpy.typing import NDArray
+
 T = TypeVar("T")
+
+_MANY_CHUNKS = 512
+"""A request that touches more chunks than this goes past the store."""
 
 
 class DecodedBlocks:
@@ -18,10 +34,10 @@ class DecodedBlocks:
     Parameters
     ----------
     limit : int
-        In bytes. A block larger than a quarter of it is not kept.
+        In bytes. A block larger than that is not kept.
     """
 
-    def __init__(self, limit: int = 2**27) -> None:
+    def __init__(self, limit: int = 2**28) -> None:
         self.limit = limit
         self.size = 0
         self._blocks: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
@@ -38,7 +54,7 @@ class DecodedBlocks:
                 return cast("T", self._blocks[key][0])
         # Decoding goes on outside the lock: two threads may do it twice, and neither waits.
         block, size = decode()
-        if size > self.limit // 4:
+        if size > self.limit:
             return block
         with self._lock:
             if key not in self._blocks:
@@ -52,3 +68,61 @@ class DecodedBlocks:
 
 # One for all files, so that the limit holds however many are open.
 SHARED = DecodedBlocks()
+
+
+@frozen(eq=False)
+class ChunkedSource:
+    """Pixels stored in chunks, each of which is decoded as a whole and kept for a while.
+
+    Parameters
+    ----------
+    source : Source
+        Reads and decodes.
+    shape : tuple of int
+    dtype : numpy.dtype
+        Of what it reads.
+    store : DecodedBlocks
+    """
+
+    source: Source
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    store: DecodedBlocks = SHARED
+    # Tells this opening of the file from another one; kept with the blocks, so never used twice.
+    _token: object = field(factory=object, init=False, repr=False)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Sides of a chunk."""
+        return self.source.chunks
+
+    def read(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        """Return a copy of the pixels at `index`, from the store where it is a matter of few."""
+        chunks = self.chunks
+        first = [part.start // side for part, side in zip(index, chunks, strict=True)]
+        counts = [
+            (part.stop - 1) // side - start + 1
+            for part, side, start in zip(index, chunks, first, strict=True)
+        ]
+        large = prod(counts) * prod(chunks) * self.dtype.itemsize > self.store.limit // 4
+        if large or prod(counts) > _MANY_CHUNKS or any(part.step != 1 for part in index):
+            return self.source.read(index)
+        result = np.empty([part.stop - part.start for part in index], self.dtype)
+        for offset in np.ndindex(*counts):
+            number = tuple(start + step for start, step in zip(first, offset, strict=True))
+            corner = [n * side for n, side in zip(number, chunks, strict=True)]
+            block = self.store.get((self._token, number), partial(self._load, corner))
+            source, target = [], []
+            for part, begin, length in zip(index, corner, block.shape, strict=True):
+                low, high = max(part.start, begin), min(part.stop, begin + length)
+                source.append(slice(low - begin, high - begin))
+                target.append(slice(low - part.start, high - part.start))
+            result[tuple(target)] = block[tuple(source)]
+        return result
+
+    def _load(self, corner: list[int]) -> tuple[NDArray[Any], int]:
+        sides = zip(corner, self.chunks, self.shape, strict=True)
+        block = self.source.read(
+            tuple(slice(low, min(low + side, size), 1) for low, side, size in sides)
+        )
+        return block, block.nbytes

@@ -8,6 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from l2l_core.errors import ImageError, ImageFormatError
+from l2l_core.images.decoded import ChunkedSource
 from l2l_core.images.image import Image, ImageInfo, Length
 from l2l_core.images.layout import settle
 from l2l_core.images.logs import quiet
@@ -98,4 +99,5 @@ def _image(path: Path, image: Any, axes: str | None, scenes: int, levels: int) -
         format=path.suffix[1:].upper(),
         metadata={"series": scenes, "levels": levels},
     )
-    return Image(info, layout.wrap(DaskSource(array)))
+    source = ChunkedSource(DaskSource(array), tuple(array.shape), np.dtype(array.dtype))
+    return Image(info, layout.wrap(source))

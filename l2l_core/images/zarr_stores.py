@@ -13,6 +13,7 @@ from attrs import frozen
 
 from l2l_core.errors import ImageError, ImageFormatError, L2LError
 from l2l_core.images.axes import AXES
+from l2l_core.images.decoded import ChunkedSource
 from l2l_core.images.image import Image, ImageInfo, Length, lengths
 from l2l_core.images.layout import settle
 from l2l_core.images.units import unit_name
@@ -258,4 +259,5 @@ def _image(path: Path, array: Any, layout: Any, **facts: Any) -> Image:
         dtype=dtype.newbyteorder("=").name,
         **facts,
     )
-    return Image(info, layout.wrap(ZarrSource(array)))
+    source = ChunkedSource(ZarrSource(array), tuple(array.shape), dtype)
+    return Image(info, layout.wrap(source))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from l2l_core.config import SelectConfig
 from l2l_core.data.selection import parse_selection, select, select_configured
 from l2l_core.errors import DataError
-from l2l_core.images.image import from_array
+from l2l_core.images.image import ArraySource, Image, from_array
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,16 @@ def test_an_axis_that_is_not_there_cannot_be_selected_from():
     image = from_array(np.zeros((4, 4)), "YX", path="flat.tif")
     with pytest.raises(DataError, match=r"flat\.tif: z = '0:2' selects along Z.* axes YX"):
         select_configured(image, SelectConfig(z="0:2"))
+
+
+def test_planes_in_a_row_are_read_in_the_chunks_of_the_whole():
+    class Chunked(ArraySource):
+        chunks = (4, 2, 3)
+
+    array = np.arange(60).reshape(10, 2, 3)
+    image = Image(from_array(array, "ZYX").info, Chunked(array))
+    assert select(image, {"Z": range(1, 8)}).chunks == (4, 2, 3)
+    assert select(image, {"Z": [1, 2]}).chunks == (2, 2, 3)
+    assert select(image, {"Z": [1, 5, 8]}).chunks == (1, 2, 3)
+    blocks = [place["Z"] for place in select(image, {"Z": range(1, 8)}).blocks(limit=24)]
+    assert blocks == [slice(0, 4), slice(4, 7)]

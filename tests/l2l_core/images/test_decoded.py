@@ -30,6 +30,6 @@ def test_the_block_that_was_used_longest_ago_makes_room() -> None:
 
 def test_a_large_block_is_not_kept() -> None:
     blocks = DecodedBlocks(limit=100)
-    assert blocks.get("a", lambda: ("large", 26)) == "large"
-    assert blocks.get("a", lambda: ("again", 26)) == "again"
+    assert blocks.get("a", lambda: ("large", 101)) == "large"
+    assert blocks.get("a", lambda: ("again", 101)) == "again"
     assert blocks.size == 0

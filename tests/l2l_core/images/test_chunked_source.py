@@ -5,9 +5,11 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2l_core.data.cache import BlockStore, cached
+from l2l_core.images.decoded import ChunkedSource, DecodedBlocks
 from l2l_core.images.image import Image, from_array
 from l2l_core.images.reading import open_image
+from l2l_core.images.writing import write_image
+from l2l_core.images.zarr_stores import ZarrSource
 
 
 class _Blocks:
@@ -26,6 +28,10 @@ def _image(array, axes, chunks):
     return Image(from_array(array, axes).info, source), source
 
 
+def _kept(image, source, store):
+    return Image(image.info, ChunkedSource(source, image.shape, image.dtype, store))
+
+
 @st.composite
 def _reads(draw):
     shape = draw(st.tuples(*(st.integers(1, 9) for _ in range(3))))
@@ -41,15 +47,15 @@ def _reads(draw):
 def test_what_is_read_is_what_is_there(case, limit):
     shape, chunks, where = case
     array = np.arange(np.prod(shape)).reshape(shape)
-    image, _ = _image(array, "ZYX", chunks)
-    kept = cached(image, BlockStore(limit))
+    image, source = _image(array, "ZYX", chunks)
+    kept = _kept(image, source, DecodedBlocks(limit))
     for _ in range(2):
         np.testing.assert_array_equal(kept.read(**where), image.read(**where))
 
 
 def test_a_block_is_decoded_once():
     image, source = _image(np.arange(64 * 64).reshape(64, 64), "YX", (32, 64))
-    kept = cached(image, BlockStore(10**6))
+    kept = _kept(image, source, DecodedBlocks(10**6))
     for x in range(20):
         kept.read(Y=slice(20, 30), X=slice(x, x + 9))
     assert source.reads == 1
@@ -58,16 +64,16 @@ def test_a_block_is_decoded_once():
 
 
 def test_the_caller_may_write_to_what_it_reads():
-    image, _ = _image(np.zeros((8, 8)), "YX", (8, 8))
-    kept = cached(image, BlockStore(10**6))
+    image, source = _image(np.zeros((8, 8)), "YX", (8, 8))
+    kept = _kept(image, source, DecodedBlocks(10**6))
     kept.read()[...] = 1
     assert kept.read().sum() == 0
 
 
 def test_the_store_holds_no_more_than_its_limit_and_drops_what_was_used_least_recently():
     image, source = _image(np.zeros((100, 10, 10), np.uint8), "ZYX", (1, 10, 10))
-    store = BlockStore(1000)
-    kept = cached(image, store)
+    store = DecodedBlocks(1000)
+    kept = _kept(image, source, store)
     for z in (*range(10), 0, 10):
         kept.read(Z=z)
         assert store.size <= 1000
@@ -79,16 +85,32 @@ def test_the_store_holds_no_more_than_its_limit_and_drops_what_was_used_least_re
 
 
 def test_two_images_do_not_mix():
-    store = BlockStore(10**6)
-    first = cached(_image(np.zeros((8, 8)), "YX", (8, 8))[0], store)
-    second = cached(_image(np.ones((8, 8)), "YX", (8, 8))[0], store)
+    store = DecodedBlocks(10**6)
+    first = _kept(*_image(np.zeros((8, 8)), "YX", (8, 8)), store)
+    second = _kept(*_image(np.ones((8, 8)), "YX", (8, 8)), store)
     assert first.read().max() == 0
     assert second.read().min() == 1
 
 
-def test_an_image_without_blocks_stays_as_it_is():
-    image = from_array(np.zeros((8, 8)), "YX")
-    assert cached(image, BlockStore()) is image
+def test_what_was_opened_earlier_is_never_taken_for_what_is_open_now():
+    store = DecodedBlocks(10**6)
+    for value in range(50):
+        # The former source is gone, and its place in memory free for the next one.
+        kept = _kept(*_image(np.full((8, 8), value), "YX", (8, 8)), store)
+        assert kept.read().min() == value
+
+
+def test_a_chunk_of_a_store_on_disk_is_decoded_once(tmp_path, monkeypatch):
+    array = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    write_image(tmp_path / "a.zarr", array, "YX")
+    image = open_image(tmp_path / "a.zarr")
+    reads = []
+    whole = ZarrSource.read
+    monkeypatch.setattr(ZarrSource, "read", lambda *args: reads.append(1) or whole(*args))
+    for x in range(20):
+        part = image.read(Y=slice(3, 9), X=slice(x, x + 9))
+        np.testing.assert_array_equal(part, array[3:9, x : x + 9])
+    assert len(reads) == 1
 
 
 def test_threads_read_a_compressed_file_at_once(tmp_path):
@@ -96,7 +118,7 @@ def test_threads_read_a_compressed_file_at_once(tmp_path):
     path = tmp_path / "packed.tif"
     tifffile.imwrite(path, array, compression="zlib", metadata={"axes": "ZYX"},
                      photometric="minisblack")  # fmt: skip
-    kept = cached(open_image(path), BlockStore(3 * array[0].nbytes))
+    kept = open_image(path)
 
     def same(seed):
         rng = np.random.default_rng(seed)
