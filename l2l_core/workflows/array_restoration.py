@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from l2l_core.components.geometry import Geometry
     from l2l_core.components.restorer import Restorer
+    from l2l_core.images.image import Image
     from l2l_core.models.model_file import ModelRecord
 
     Progress = Callable[[int, int], None]
@@ -135,7 +136,7 @@ class Model:
         tile: int | Sequence[int] | None = None,
         batch: int | None = None,
         dtype: DTypeLike | None = None,
-        statistics: Statistics | None = None,
+        statistics: Statistics | Normalization | None = None,
         progress: Progress | None = None,
     ) -> NDArray[Any]: ...
     @overload
@@ -148,7 +149,7 @@ class Model:
         tile: int | Sequence[int] | None = None,
         batch: int | None = None,
         dtype: DTypeLike | None = None,
-        statistics: Statistics | None = None,
+        statistics: Statistics | Normalization | None = None,
         progress: Progress | None = None,
     ) -> dict[str, NDArray[Any]]: ...
     def restore(
@@ -160,7 +161,7 @@ class Model:
         tile: int | Sequence[int] | None = None,
         batch: int | None = None,
         dtype: DTypeLike | None = None,
-        statistics: Statistics | None = None,
+        statistics: Statistics | Normalization | None = None,
         progress: Progress | None = None,
     ) -> NDArray[Any] | dict[str, NDArray[Any]]:
         """Restore an image.
@@ -180,9 +181,10 @@ class Model:
             Tiles that go in together.
         dtype : {"float32", "uint16", "uint8"}, optional
             Of the result; integers are rounded and saturate.  float32 by default.
-        statistics : {"image", "model"}, optional
+        statistics : {"image", "model"} or Normalization, optional
             Whose numbers normalise the image: its own, taken over all of it, or those that the
-            model was trained with.  By default as the model was trained.
+            model was trained with.  By default as the model was trained.  For a part of an image
+            the numbers of the whole, from :meth:`measure`.
         progress : callable, optional
             Called with the number of finished tiles and of all.
 
@@ -211,7 +213,12 @@ class Model:
         axes = parse_axes(axes or guess_axes(array.shape), array.ndim)
         self._check(array, axes)
         kind = self._output_dtype(dtype)
-        before, after = self._normalizations(array, axes, statistics)
+        before = (
+            statistics
+            if isinstance(statistics, Normalization)
+            else self.measure(array, axes, statistics=statistics)
+        )
+        after = self._back(before)
         outer = self._outer(axes)
         ordered = reorder(array, axes, outer + ("" if self._each_channel else "C") + self.axes)
         if self._each_channel:
@@ -274,28 +281,55 @@ class Model:
             )
         return kind
 
-    def _normalizations(
-        self, array: NDArray[Any], axes: str, statistics: Statistics | None
-    ) -> tuple[Normalization | None, Normalization | None]:
-        """Return the numbers to take away before and to put back after."""
+    def measure(
+        self,
+        image: Image | NDArray[Any],
+        axes: str = "",
+        *,
+        statistics: Statistics | None = None,
+    ) -> Normalization | None:
+        """Return the numbers that normalise an image, and so every part of it.
+
+        Parameters
+        ----------
+        image : Image or ndarray
+            The whole of it; an :class:`~l2l_core.images.image.Image` is read in blocks.
+        axes : str, optional
+            Axes of an array.
+        statistics : {"image", "model"}, optional
+            As for :meth:`restore`.
+
+        Returns
+        -------
+        Normalization or None
+            None for a filter of raw intensities.
+
+        Raises
+        ------
+        StatisticsError
+            If the image is constant or all NaN, or the model has no numbers of its own.
+        """
         if statistics not in (None, "image", "model"):
             raise StatisticsError(f"statistics is {statistics!r}; expected 'image' or 'model'")
         if not self.restorer.normalizes:
-            return None, None
-        record = self.info.normalization
+            return None
+        side = self.info.normalization.input
         if (statistics or self.statistics) == "image":
-            spec = record.input.spec
-            before = measure(array, axes, method=spec.method, low=spec.low, high=spec.high)
-        elif record.input.numbers is not None:
-            before = record.input.numbers
-        else:
+            spec = side.spec
+            return measure(image, axes, method=spec.method, low=spec.low, high=spec.high)
+        if side.numbers is None:
             raise StatisticsError(
                 "the model has no numbers of its own: it was trained with those of each image "
                 "(normalize.input.scope = 'image'); take statistics='image'"
             )
-        if record.output == "normalized":
-            return before, None
-        return before, record.target.numbers if record.output == "target" else self._spread(before)
+        return side.numbers
+
+    def _back(self, before: Normalization | None) -> Normalization | None:
+        """Return the numbers to put back after what was taken away before."""
+        record = self.info.normalization
+        if before is None or record.output == "normalized":
+            return None
+        return record.target.numbers if record.output == "target" else self._spread(before)
 
     def _spread(self, before: Normalization) -> Normalization:
         """Return the input's numbers for the channels that come out."""

@@ -9,6 +9,7 @@ from attrs import fields_dict
 
 from l2l_core.components.training import EpochRecord
 from l2l_core.data.splits import narrowed
+from l2l_core.errors import ImageError
 from l2l_core.images.axes import reorder
 from l2l_core.models.model_file import read_record
 from l2l_core.models.run_folder import RunFolder
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from l2l_core.data.splits import Region
     from l2l_core.data.training_set import TrainingSet
     from l2l_core.models.model_file import ModelRecord
+    from l2l_core.reports.content import MetricRow
     from l2l_core.workflows.model import Model
 
 _CASES, _SHOWN, _SIDE, _DEPTH = 12, 4, 768, 16
@@ -51,31 +53,42 @@ def write_run_report(
     """
     cases: list[Case] = []
     if data.split.validation:
-        with load_model(
-            folder.model, backend=record.training["engine"] or "auto", device="auto"
-        ) as model:
+        backend = record.training["engine"] or "auto"
+        device = record.training["config"]["restorer"]["device"]
+        with load_model(folder.model, backend=backend, device=device) as model:
             for region in _spread(data.split.validation):
                 cases.extend(validation_cases(model, region))
                 if len(cases) >= _CASES:
                     break
     cases = cases[:_CASES]
-    comparison = compare(cases) if cases else None
-    notes = [comparison.note] if comparison else ["There was no validation, so nothing is scored."]
+    rows, note = _scored(cases)
     write_report(
         folder.report,
         ReportContent(
             title=f"Training run {folder.path.name}",
             summary=_summary(record, data),
-            metrics=comparison.rows if comparison else (),
+            metrics=rows,
             examples=examples(cases[:_SHOWN]),
             history=history(folder.path),
             config=folder.config_text,
             facts=run_facts(folder.path),
-            notes=notes,
+            notes=(note,),
             baseline=GAUSSIAN,
         ),
     )
     display.message(f"wrote the report {folder.report}")
+
+
+def _scored(cases: Sequence[Case]) -> tuple[tuple[MetricRow, ...], str]:
+    """Return the rows of a report's table and a note on them; no rows where there is nothing."""
+    if not cases:
+        return (), "There was no validation, so nothing is scored."
+    try:
+        comparison = compare(cases)
+    except ImageError:
+        # A run is finished whatever its images are like.
+        return (), "Every benchmark plane that validated is constant, so nothing is scored."
+    return comparison.rows, comparison.note
 
 
 def history(run: Path) -> tuple[EpochRecord, ...]:
@@ -109,16 +122,19 @@ def run_facts(run: Path) -> dict[str, str]:
 
 
 def validation_cases(model: Model, region: Region) -> Iterator[Case]:
-    """Restore what of a pair validates, and yield it plane by plane; first channels only."""
+    """Restore what of a pair validates, and yield it plane by plane; first channels only.
+
+    It is normalised by the numbers of the whole image, as it is when that is restored.
+    """
     one = narrowed(region.pair.input, [region])
     other = narrowed(region.pair.target, [region])
     window = {
-        axis: slice(0, min(size, {"Y": _SIDE, "X": _SIDE}.get(axis, _DEPTH)))
+        axis: _middle(size, {"Y": _SIDE, "X": _SIDE}.get(axis, _DEPTH))
         for axis, size in zip(one.axes, one.shape, strict=True)
         if axis != "C"
     }
     pixels, wanted = one.read(**window), other.read(**window)
-    restored = model.restore(pixels, one.axes)
+    restored = model.restore(pixels, one.axes, statistics=model.measure(region.pair.input))
     planes = {
         INPUT: _planes(pixels, one.axes),
         RESTORATION: _planes(restored, model.output_axes(one.axes)),
@@ -132,6 +148,11 @@ def validation_cases(model: Model, region: Region) -> Iterator[Case]:
             images={name: values[index] for name, values in planes.items()},
             pixel_size=one.info.pixel_size.get("X"),
         )
+
+
+def _middle(size: int, side: int) -> slice:
+    start = max(0, (size - side) // 2)
+    return slice(start, min(size, start + side))
 
 
 def _planes(pixels: NDArray[Any], axes: str) -> NDArray[Any]:

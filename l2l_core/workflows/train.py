@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,12 +17,14 @@ from l2l_core.components.registry import registry
 from l2l_core.components.training import EpochRecord, Events, FitReport, Schedule
 from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
 from l2l_core.data.training_set import TrainingSet, prepare
-from l2l_core.errors import Interrupted, L2LError, ModelError, OptionsError
+from l2l_core.errors import ComponentError, Interrupted, L2LError, ModelError, OptionsError
 from l2l_core.models.model_file import (
     ModelRecord,
     NormalizationRecord,
     SideNormalization,
+    is_model,
     read_model,
+    read_record,
     write_model,
 )
 from l2l_core.models.run_folder import RunFolder, RunRecord
@@ -122,6 +125,8 @@ def train(
     with _Run(folder, settings, engine, data, display) as run:
         if existing is not None and _is_done(folder, settings):
             display.message(f"the run in {folder.path} was finished before")
+            if not folder.report.exists():
+                run.report(read_record(folder.model))
             return run.result(structure(folder.record.result, FitReport))
         return run.go(base, record)
 
@@ -133,7 +138,11 @@ def _existing(out: Path, resume: bool) -> RunFolder | None:
 
 def _is_done(folder: RunFolder, settings: RunConfig) -> bool:
     record = folder.record
-    return record.status == "finished" and record.config["train"]["epochs"] == settings.train.epochs
+    return (
+        record.status == "finished"
+        and record.config["train"]["epochs"] == settings.train.epochs
+        and is_model(folder.model)
+    )
 
 
 class _Run:
@@ -168,14 +177,19 @@ class _Run:
     def go(self, base: Path, record: RunRecord) -> RunResult:
         """Train from the last checkpoint, or from the start, to the end."""
         checkpoint = self.folder.load_checkpoint("last")
+        epoch = checkpoint.epoch if checkpoint else 0
         if checkpoint is not None:
             self.restorer.load_state(checkpoint.state)
-            self.folder.truncate_log(checkpoint.epoch)
-            self.display.message(f"going on after epoch {checkpoint.epoch}")
+            self.display.message(f"going on after epoch {epoch}")
         else:
-            self.folder.truncate_log(0)
             self._start_from(base)
-        started = {"from_epoch": checkpoint.epoch if checkpoint else 0, "versions": record.versions}
+        self.folder.truncate_log(epoch)
+        started = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "from_epoch": epoch,
+            "versions": record.versions,
+            "overrides": list(record.overrides),
+        }
         self.folder.update(
             status="running",
             error="",
@@ -183,7 +197,7 @@ class _Run:
             overrides=record.overrides,
             sessions=(*self.folder.record.sessions, started),
         )
-        events = RunEvents(self.folder, self.display)
+        events = RunEvents(self.folder, self.display, epoch)
         try:
             fit = self.restorer.fit(
                 self.data.samples,
@@ -235,12 +249,25 @@ class _Run:
         self.display.message(f"starting from the weights of {path}")
 
     def _write(self, fit: FitReport) -> None:
+        if not isinstance(fit, FitReport):
+            raise ComponentError(
+                f"{type(self.restorer).__name__}.fit() returned a {type(fit).__name__}; expected a "
+                "FitReport"
+            )
         best = self.folder.load_checkpoint("best")
-        state = best.state if best else self.restorer.state()
+        # A kill can leave a best one of an epoch that was trained again, on a GPU to another end.
+        if best is not None and best.epoch == fit.best_epoch:
+            state = best.state
+        else:
+            state = self.restorer.state()
         self.restorer.load_state(state)
         model = write_model(self.folder.model, self._model_record(fit), state)
         self.folder.update(status="finished", result={**unstructure(fit)})
         self.display.message(f"wrote the model {self.folder.model}")
+        self.report(model)
+
+    def report(self, model: ModelRecord) -> None:
+        """Write what the model makes of the validation images."""
         from l2l_core.workflows.run_report import write_run_report
 
         write_run_report(self.folder, model, self.data, display=self.display)
@@ -291,12 +318,13 @@ class RunEvents(Events):
         Where to write.
     display : Events
         Who else is told.
+    epoch : int
+        What is on the disk already.
     """
 
-    def __init__(self, folder: RunFolder, display: Events) -> None:
+    def __init__(self, folder: RunFolder, display: Events, epoch: int) -> None:
         self._folder, self._display = folder, display
-        last = folder.load_checkpoint("last")
-        self.epoch = last.epoch if last else 0
+        self.epoch = self._ended = epoch
 
     def message(self, text: str) -> None:
         """Pass a remark on."""
@@ -304,7 +332,6 @@ class RunEvents(Events):
 
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
         """Pass it on."""
-        self._epoch_running = epoch
         self._display.epoch_started(epoch, epochs, steps)
 
     def step_ended(self, step: int, loss: float) -> None:
@@ -330,13 +357,19 @@ def _schedule(settings: RunConfig) -> Schedule:
 
 
 def _metrics(settings: RunConfig) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    chosen = _metric_configs(settings).items()
+    return {name: get("metric", name, **options) for name, options in chosen}
+
+
+def _metric_configs(settings: RunConfig) -> dict[str, dict[str, Any]]:
+    """Return the options of each metric that is logged, by its name."""
+    found: dict[str, dict[str, Any]] = {}
     for one in settings.train.metrics:
         name, options = (one, {}) if isinstance(one, str) else (one.name, one.options)
-        if name in made:
+        if name in found:
             raise OptionsError(f"the metric {name!r} is listed twice @ train.metrics; once will do")
-        made[name] = get("metric", name, **options)
-    return made
+        found[name] = options
+    return found
 
 
 def _versions() -> dict[str, str]:
@@ -355,4 +388,5 @@ def _plugins(settings: RunConfig, engine: Registration) -> dict[str, str]:
     used = [engine]
     used += [known.find("loss", one.name) for one in settings.loss.values()]
     used += [known.find("augmenter", one.name) for one in settings.augment]
+    used += [known.find("metric", name) for name in _metric_configs(settings)]
     return {one.distribution: one.version for one in used if not one.own}

@@ -388,3 +388,14 @@ def test_the_package_has_what_it_lists():
         assert getattr(l2l_core, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = l2l_core.nothing
+
+
+def test_a_part_is_normalised_by_the_numbers_of_the_whole():
+    whole = np.random.default_rng(0).normal(500, 90, (40, 44)).astype(np.float32)
+    whole[:20] *= 0.1
+    made = model(Blur(), output="input")
+    numbers = made.measure(whole, "YX")
+    part = made.restore(whole[8:32], "YX", statistics=numbers)
+    np.testing.assert_allclose(part[2:-2], made.restore(whole, "YX")[10:30], rtol=1e-5)
+    assert np.abs(made.restore(whole[:10], "YX", statistics=numbers)).max() < 100
+    assert load_model("gaussian").measure(whole, "YX") is None

@@ -1,11 +1,23 @@
 import json
+import shutil
 import tomllib
+from datetime import datetime
 
 import numpy as np
 import pytest
 
 from l2l_core.components import Events
-from l2l_core.errors import ConfigError, Interrupted, ModelError, RunError, TrainingDivergedError
+from l2l_core.errors import (
+    ComponentError,
+    ConfigError,
+    Interrupted,
+    ModelError,
+    OptionsError,
+    RunError,
+    TrainingDivergedError,
+)
+from l2l_core.images import list_images, open_image
+from l2l_core.images.writing import write_image
 from l2l_core.models.model_file import read_model
 from l2l_core.models.run_folder import RunFolder
 from l2l_core.workflows.train import train
@@ -105,6 +117,109 @@ def test_a_finished_run_is_left_as_it_is_and_can_be_made_longer(config, tmp_path
     assert longer.fit.epochs == 3
     straight = train(config, tmp_path / "straight", overrides=["train.epochs=3"])
     assert_same_weights(weights(longer), weights(straight))
+
+
+def test_a_finished_run_without_its_report_or_model_gets_them(config, tmp_path):
+    first = train(config, tmp_path / "run")
+    before = weights(first)
+    first.report.unlink()
+    again = train(config, tmp_path / "run", resume=True)
+    assert again.report.read_text(encoding="utf-8").startswith("<!")
+    shutil.rmtree(first.model)
+    assert_same_weights(weights(train(config, tmp_path / "run", resume=True)), before)
+
+
+def test_a_best_checkpoint_of_an_epoch_that_came_to_another_end_is_not_the_model(config, tmp_path):
+    # The second epoch, at an absurd rate, is worse than the first.
+    changes = ["train.plateau_patience=0", "train.learning_rate=0.3", "loss.name=mse"]
+    straight = train(config, tmp_path / "straight", overrides=changes)
+    assert straight.fit.best_epoch == 1
+    with pytest.raises(Interrupted):
+        train(config, tmp_path / "run", overrides=changes, display=StopAt(2))
+    folder = RunFolder.open(tmp_path / "run")
+    last = folder.load_checkpoint("last")
+    nothing = {name: np.zeros_like(values) for name, values in last.state.items()}
+    folder.save_checkpoint("best", 2, nothing, last.training)
+    resumed = train(config, tmp_path / "run", resume=True, overrides=changes)
+    assert_same_weights(weights(resumed), weights(straight))
+
+
+def test_each_start_of_a_run_is_recorded(config, tmp_path):
+    with pytest.raises(Interrupted):
+        train(config, tmp_path / "run", display=StopAt(2))
+    train(config, tmp_path / "run", resume=True, overrides=["train.epochs=3"])
+    sessions = RunFolder.open(tmp_path / "run").record.sessions
+    assert [one["from_epoch"] for one in sessions] == [0, 1]
+    assert [one["overrides"] for one in sessions] == [[], ["train.epochs=3"]]
+    started = [datetime.fromisoformat(one["at"]) for one in sessions]
+    assert started == sorted(started)
+
+
+def test_a_metric_that_is_listed_twice_is_refused_before_anything_is_made(config, tmp_path):
+    with pytest.raises(OptionsError, match="'psnr' is listed twice"):
+        train(config, tmp_path / "run", overrides=['train.metrics=["psnr", "psnr"]'])
+    assert not (tmp_path / "run").exists()
+
+
+BROKEN_METHOD = """
+    from l2l_core.components import Geometry, MetricInfo, Restorer, RestorerInfo, hookimpl
+
+
+    class Forgetful(Restorer):
+        def __init__(self, options, **kwargs):
+            super().__init__(options, **kwargs)
+            self.geometry = Geometry(axes=self.axes)
+
+        def restore(self, batch):
+            return {"mean": batch}
+
+        def fit(self, samples, validation, **rest):
+            return None
+
+
+    @hookimpl
+    def l2l_restorers():
+        yield RestorerInfo(
+            name="forgetful",
+            target=f"{__name__}:Forgetful",
+            summary="Says nothing of its training",
+            supervision="paired",
+        )
+
+
+    @hookimpl
+    def l2l_metrics():
+        yield MetricInfo(
+            name="mine", target="l2l_plugins.metrics.pixelwise:Nrmse", summary="A metric"
+        )
+    """
+
+
+def test_a_method_that_does_not_report_is_named_and_plugins_are_recorded(config, tmp_path, install):
+    install("l2l-forgetful", BROKEN_METHOD, version="2.0")
+    changes = ["restorer.name=forgetful", "restorer.options={}", 'train.metrics=["mine"]']
+    with pytest.raises(ComponentError, match=r"Forgetful\.fit\(\) returned a NoneType"):
+        train(config, tmp_path / "run", overrides=changes)
+    record = RunFolder.open(tmp_path / "run").record
+    assert record.status == "failed"
+    assert record.plugins == {"l2l-forgetful": "2.0"}
+    train(config, tmp_path / "other", overrides=['train.metrics=["mine"]'])
+    assert RunFolder.open(tmp_path / "other").record.plugins == {"l2l-forgetful": "2.0"}
+
+
+def test_a_run_is_finished_whatever_its_validation_images_are_like(config, pairs, tmp_path):
+    for side in ("input", "benchmark"):
+        for number, path in enumerate(list_images(pairs / side)):
+            pixels = open_image(path).read().astype(np.float32)
+            stack = np.stack([pixels, pixels, pixels])
+            # A plane without a specimen, and a pixel that was never measured.
+            stack[0] = 7 if side == "input" or number % 2 else stack[0]
+            stack[1, 5, 6] = np.nan
+            write_image(tmp_path / side / f"{number}.tif", stack, "ZYX")
+    changes = [f"data.input={tmp_path / 'input'}", f"data.target={tmp_path / 'benchmark'}"]
+    run = train(config, tmp_path / "run", overrides=changes)
+    assert RunFolder.open(run.folder).record.status == "finished"
+    assert "NRMSE" in run.report.read_text(encoding="utf-8")
 
 
 def test_a_run_refuses_to_go_on_with_other_settings(config, tmp_path):
