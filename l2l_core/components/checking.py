@@ -69,7 +69,7 @@ def _problems_with_options(options: Any, before: list[str]) -> list[str]:
     if not (isinstance(options, type) and attrs.has(options)):
         return [f"{name} is no attrs class; decorate it with @attrs.define(frozen=True)"]
     problems = []
-    if not _frozen(options):
+    if not is_frozen(options):
         problems.append(f"{name} is not frozen; decorate it with @attrs.define(frozen=True)")
     try:
         attrs.resolve_types(options)
@@ -92,7 +92,8 @@ def _problems_with_options(options: Any, before: list[str]) -> list[str]:
     return problems
 
 
-def _frozen(cls: type) -> bool:
+def is_frozen(cls: type) -> bool:
+    """Whether the instances of an attrs class refuse to be changed."""
     # attrs gives a frozen class a __setattr__ that refuses; there is no public question for it.
     setter: Any = cls.__setattr__
     return getattr(setter, "__name__", "") == "_frozen_setattrs"

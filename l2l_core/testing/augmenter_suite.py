@@ -5,9 +5,11 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import attrs
 import numpy as np
 
 from l2l_core.components import Augmenter
+from l2l_core.components.checking import is_frozen
 from l2l_core.components.factory import get
 
 if TYPE_CHECKING:
@@ -79,9 +81,12 @@ class AugmenterSuite:
             yield augmenter(np.random.default_rng(seed), images)
 
     def test_is_an_augmenter(self) -> None:
-        """It subclasses the interface and says what it changes."""
+        """It subclasses the interface, is a frozen attrs class, and says what it changes."""
         augmenter = self._made()
         assert isinstance(augmenter, Augmenter), f"{augmenter!r} is no subclass of Augmenter"
+        name = type(augmenter).__name__
+        assert attrs.has(type(augmenter)), f"{name} is no attrs class"
+        assert is_frozen(type(augmenter)), f"{name} is not frozen"
         assert isinstance(augmenter.joint, bool), "joint has to be True or False"
 
     def test_same_seed_gives_the_same_result(self) -> None:

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from l2l_core.components import Loss
+from l2l_core.components.checking import is_frozen
 from l2l_core.components.factory import get
 from l2l_core.components.registry import registry
 from l2l_core.ops import NumpyOps
@@ -151,6 +152,7 @@ class LossSuite:
         made = self._made()
         assert isinstance(made, Loss), f"{made!r} is no subclass of Loss"
         assert attrs.has(type(made)), f"{type(made).__name__} is no attrs class"
+        assert is_frozen(type(made)), f"{type(made).__name__} is not frozen"
         assert made.outputs, "outputs is empty; expected ('mean',) or more"
         assert all(isinstance(name, str) for name in made.outputs)
 

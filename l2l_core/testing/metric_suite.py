@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from l2l_core.components import MergeableMetric, Metric
+from l2l_core.components.checking import is_frozen
 from l2l_core.components.factory import get
 from l2l_core.components.registry import registry
 from l2l_core.errors import ImageError
@@ -118,6 +119,7 @@ class MetricSuite:
         made = self._made()
         assert isinstance(made, Metric), f"{made!r} is no subclass of Metric"
         assert attrs.has(type(made)), f"{type(made).__name__} is no attrs class"
+        assert is_frozen(type(made)), f"{type(made).__name__} is not frozen"
 
     def test_is_a_float(self) -> None:
         """A Python float comes out, finite for images that differ."""

@@ -61,6 +61,7 @@ class TestOfAGoodOne(AugmenterSuite):
 @pytest.mark.parametrize(
     ("fault", "found_by"),
     [
+        (_Faulty(lambda rng, arrays: arrays), "test_is_an_augmenter"),
         (_Faulty(lambda rng, arrays: arrays), "test_changes_something"),
         (
             _Faulty(lambda rng, arrays: tuple(a + np.float32(_STATE.random()) for a in arrays)),

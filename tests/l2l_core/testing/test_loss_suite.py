@@ -119,6 +119,12 @@ class Unfrozen:
         return 0.0
 
 
+@define
+class Changeable(Loss):
+    def __call__(self, ops, target, prediction, *, channel_axis, mask=None):
+        return ops.mean(ops.square(prediction - target))
+
+
 def suite(loss, **attributes):
     return type("Suite", (LossSuite,), {"loss": loss, **attributes})()
 
@@ -127,6 +133,7 @@ def suite(loss, **attributes):
     ("loss", "test"),
     [
         (Unfrozen(), "test_is_a_loss"),
+        (Changeable(), "test_is_a_loss"),
         (NotAScalar(), "test_is_a_finite_scalar_in_the_dtype_of_its_input"),
         (Widening(), "test_is_a_finite_scalar_in_the_dtype_of_its_input"),
         (Different(), "test_frameworks_agree"),

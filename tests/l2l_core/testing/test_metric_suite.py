@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attrs import define
 
-from l2l_core.components import MergeableMetric
+from l2l_core.components import MergeableMetric, Metric
 from l2l_core.errors import ImageError
 from l2l_core.testing.metric_suite import MetricSuite
 
@@ -123,6 +123,12 @@ class Writing(Sound):
 CLAIMS = {"perfect": 0.0, "symmetric": True, "needs_data_range": True}
 
 
+@define
+class Changeable(Metric):
+    def __call__(self, image, reference=None, *, data_range=None, mask=None, axes=None):
+        return 0.0
+
+
 def suite(metric):
     return type("Suite", (MetricSuite,), {"metric": metric, **CLAIMS})()
 
@@ -131,6 +137,7 @@ def suite(metric):
     ("metric", "test"),
     [
         (object(), "test_is_a_metric"),
+        (Changeable(), "test_is_a_metric"),
         (NumpyScalar(), "test_is_a_float"),
         (Inverted(), "test_equal_images_are_perfect"),
         (Inverted(), "test_more_noise_is_worse"),

@@ -12,6 +12,7 @@ from l2l_core.components import (
     Restorer,
     TrainingState,
 )
+from l2l_core.errors import ModelDamagedError
 from l2l_core.testing.receptive_field import measure_nan_reach, measure_reach
 from l2l_core.testing.restorer_suite import RestorerSuite
 
@@ -57,7 +58,7 @@ class Pooling(Restorer):
 
     def load_state(self, state):
         if set(state) != {"gain"} or state["gain"].shape != (2,):
-            raise ValueError("not a state of this")
+            raise ModelDamagedError("gain is missing or not of shape (2,)")
         self.gain = np.asarray(state["gain"])
 
     def training_state(self):
@@ -187,6 +188,11 @@ class TakesAnything(Pooling):
         self.gain = np.resize(state.get("gain", np.ones(2)), 2).astype(np.float32)
 
 
+class StumblesOverAState(Pooling):
+    def load_state(self, state):
+        self.gain = state["gain"].reshape(2)
+
+
 class ForgetsItsMomentum(Pooling):
     def training_state(self):
         return TrainingState({"momentum": np.zeros(2)}, {"epoch": self.epoch})
@@ -222,13 +228,14 @@ class EndsEarly(Pooling):
         (HidesState, "test_state_is_the_whole_model"),
         (SharesState, "test_state_is_not_shared_with_the_training"),
         (TakesAnything, "test_a_state_of_something_else_is_refused"),
+        (StumblesOverAState, "test_a_state_of_something_else_is_refused"),
         (ForgetsItsMomentum, "test_resumed_training_equals_uninterrupted"),
         (LearnsNothing, "test_training_changes_the_model_and_reports"),
         (EndsEarly, "test_training_changes_the_model_and_reports"),
     ],
 )
 def test_a_broken_restorer_fails(broken, test):
-    with pytest.raises((AssertionError, ValueError, pytest.fail.Exception)):
+    with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):
         getattr(suite_of(broken), test)()
 
 
