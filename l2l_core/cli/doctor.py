@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from l2l_core.components.discovery import Registration
 
 _PACKAGES = (
-    "label2label", "numpy", "scipy", "scikit-image", "tifffile", "zarr", "dask", "attrs", "cattrs",
+    "label2label", "numpy", "scipy", "tifffile", "zarr", "dask", "attrs", "cattrs",
     "pluggy", "safetensors",
 )  # fmt: skip
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
