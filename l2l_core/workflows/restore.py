@@ -16,7 +16,7 @@ from l2l_core.components.options import unstructure
 from l2l_core.errors import AxesError, DataError, ImageError, L2LError, OutputError
 from l2l_core.images.reading import list_images, open_image
 from l2l_core.images.writing import write_image
-from l2l_core.models.facts import fingerprint
+from l2l_core.workflows.recognition import finished, job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -214,23 +214,27 @@ def restore_files(
         raise DataError(
             f"{len(images)} images cannot all be written to {target}; give a folder as --out"
         )
-    jobs = _names(images, target)
+    jobs = _names(images, target, chosen)
     results = []
     for image, place in jobs:
         try:
             results.append(_restore(model, image, place, chosen, restart, progress))
-        except L2LError as error:
+        except (L2LError, MemoryError) as error:
             if len(jobs) == 1:
                 raise
-            results.append(Restored(str(image), str(place), error=str(error)))
+            why = str(error) or "this machine has not enough memory for it"
+            results.append(Restored(str(image), str(place), error=why))
     return results
 
 
-def _names(images: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """Return where each image goes; formats that we only read become OME-TIFF."""
+def _names(
+    images: Sequence[Path], folder: Path, options: RestoreOptions
+) -> list[tuple[Path, Path]]:
+    """Return where each image goes; a format that cannot take the restoration becomes OME-TIFF."""
     jobs: dict[Path, Path] = {}
     for image in images:
-        name = image.name if _suffix(image) else f"{image.stem}.ome.tif"
+        fits = _suffix(image) and (_suffix(image) != ".png" or options.dtype != "float32")
+        name = image.name if fits else f"{image.stem}.ome.tif"
         place = folder / name
         if place in jobs:
             raise DataError(
@@ -261,17 +265,36 @@ def _restore(
         )
     if out.exists() and source.resolve() == out.resolve():
         raise OutputError(f"{out} is the image itself; give another --out, it is not overwritten")
-    image = open_image(source, axes=options.axes, level=options.level)
+    if _suffix(out) == ".png" and options.dtype == "float32":
+        raise OutputError(
+            f"{out}: a PNG holds uint8 or uint16, and a restoration is float32 by default; ask for "
+            "the dtype uint8 or uint16, or write a .tif"
+        )
+    with open_image(source, axes=options.axes, level=options.level) as image:
+        return _restore_image(model, image, source, out, options, restart, progress)
+
+
+def _restore_image(
+    model: Model,
+    image: Image,
+    source: Path,
+    out: Path,
+    options: RestoreOptions,
+    restart: bool,
+    progress: Callable[[str], TileProgress] | None,
+) -> Restored:
     provenance = {
         **model.provenance(),
         "source": source.name,
         "how": unstructure(options),
         "note": NOT_A_MEASUREMENT,
+        "job": job(model.provenance(), source, unstructure(options)),
     }
-    provenance["job"] = fingerprint({**provenance, "source": _state_of(source)})
     places = _places(model, out, options)
-    if not restart and (found := _finished(places, source, provenance["job"])):
-        return found
+    if not restart and finished(places.values(), provenance["job"]):
+        with open_image(out) as former:
+            shape, axes = former.shape, former.axes
+        return Restored(str(source), str(out), shape, axes, skipped=True)
     started = time.monotonic()
     display = progress(source.name) if progress else None
     try:
@@ -312,39 +335,6 @@ def _places(model: Model, out: Path, options: RestoreOptions) -> dict[str, Path]
         "mean": out,
         **{name: out.with_name(f"{stem}_{name}{suffix}") for name in others if name != "mean"},
     }
-
-
-def _finished(places: dict[str, Path], source: Path, job: str) -> Restored | None:
-    """Return the former result where all of it is there; refuse what is not ours to replace."""
-    found = {name: place for name, place in places.items() if place.exists()}
-    for place in found.values():
-        made = _provenance(place)
-        if made.get("job") != job:
-            remedy = "give another --out, or --restart to replace it"
-            what = (
-                "is a restoration by another model, of another image, or with other options"
-                if "job" in made
-                else "exists and is no restoration that can be recognised"
-            )
-            raise OutputError(f"{place} {what}; {remedy}")
-    if len(found) < len(places):
-        return None
-    info = open_image(places["mean"]).info
-    return Restored(str(source), str(places["mean"]), info.shape, info.axes, skipped=True)
-
-
-def _provenance(place: Path) -> dict[str, Any]:
-    try:
-        found = open_image(place).info.metadata.get("provenance")
-    except L2LError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _state_of(source: Path) -> list[Any]:
-    """Return what tells one state of an image from another without reading it."""
-    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files or [source]]
 
 
 def _pixels(image: Image, channel: str | None) -> tuple[NDArray[Any], str, tuple[str, ...] | None]:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -6,7 +8,7 @@ from l2l_core.errors import AxesError, DataError, ImageError, OutputError
 from l2l_core.images import open_image
 from l2l_core.images.image import Length
 from l2l_core.images.writing import write_image
-from l2l_core.workflows.model import load_model
+from l2l_core.workflows.model import Model, load_model
 from l2l_core.workflows.restore import restore_file, restore_files
 
 
@@ -70,6 +72,51 @@ def test_other_options_are_another_restoration(blur, image, tmp_path, options):
     restore_file(blur, image, out)
     with pytest.raises(OutputError, match="other options"):
         restore_file(blur, image, out, **options)
+
+
+def test_neither_the_tile_nor_the_way_to_the_model_makes_another_restoration(
+    image, tmp_path, trained, monkeypatch
+):
+    out = tmp_path / "restored.tif"
+    with load_model(trained.folder, device="cpu") as model:
+        assert not restore_file(model, image, out, channel="0").skipped
+        assert restore_file(model, image, out, channel="0", tile=32).skipped
+    monkeypatch.chdir(trained.folder)
+    with load_model("model", device="cpu") as model:
+        assert restore_file(model, image, out, channel="0").skipped
+
+
+def test_png_files_are_restored_to_what_can_hold_the_result(blur, tmp_path):
+    folder = tmp_path / "images"
+    for name in ("a", "b"):
+        write_image(folder / f"{name}.png", np.arange(64, dtype=np.uint8).reshape(8, 8), "YX")
+    floats = restore_files(blur, [folder], tmp_path / "floats")
+    assert [Path(one.out).name for one in floats] == ["a.ome.tif", "b.ome.tif"]
+    assert not any(one.error for one in floats)
+    bytes_ = restore_files(blur, [folder], tmp_path / "bytes", dtype="uint8")
+    assert [Path(one.out).name for one in bytes_] == ["a.png", "b.png"]
+
+    def computing(name):
+        raise AssertionError(name)
+
+    with pytest.raises(OutputError, match="ask for the dtype uint8 or uint16"):
+        restore_file(blur, folder / "a.png", tmp_path / "a.png", progress=computing)
+
+
+def test_an_image_too_large_for_memory_does_not_keep_others_from_being_restored(tmp_path):
+    class Narrow(Model):
+        def restore(self, array, *args, **kwargs):
+            if array.size > 72:
+                raise MemoryError
+            return super().restore(array, *args, **kwargs)
+
+    for name, side in (("a", 10), ("b", 9)):
+        np.save(tmp_path / f"{name}.npy", np.ones((8, side), np.float32))
+    with load_model("identity") as model:
+        narrow = Narrow(model.restorer, model.info)
+        first, second = restore_files(narrow, [str(tmp_path / "*.npy")], tmp_path / "out")
+    assert "not enough memory" in first.error
+    assert second.shape == (8, 9)
 
 
 def test_a_file_that_is_not_ours_is_not_overwritten(blur, image, tmp_path):
