@@ -126,10 +126,7 @@ class RunFolder:
             If it cannot be written.
         """
         path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            what = "holds a run" if (path / FACTS).exists() else "exists and is not empty"
-            remedy = "go on with it by --resume, or " if (path / FACTS).exists() else ""
-            raise RunError(f"{path} {what}; {remedy}choose another folder with --out")
+        cls.refuse_existing(path)
         # Whole or not at all: what a kill leaves here is never half a run.
         with replacing(path, "run") as new:
             new.mkdir()
@@ -137,6 +134,22 @@ class RunFolder:
             (new / LOG).touch()
             (new / FACTS).write_text(_to_text(record), encoding="utf-8")
         return cls(path, record)
+
+    @classmethod
+    def refuse_existing(cls, path: str | Path) -> None:
+        """Refuse a folder that a new run cannot have.
+
+        Raises
+        ------
+        RunError
+            If there is something in it.
+        """
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            is_run = cls.exists(path)
+            what = "holds a run" if is_run else "exists and is not empty"
+            remedy = "go on with it by --resume, or " if is_run else ""
+            raise RunError(f"{path} {what}; {remedy}choose another folder with --out")
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

@@ -132,8 +132,14 @@ def train(
 
 
 def _existing(out: Path, resume: bool) -> RunFolder | None:
-    """Return the run to go on with; one that is not asked for is refused when it is created."""
-    return RunFolder.open(out) if resume and RunFolder.exists(out) else None
+    """Return the run to go on with, None where a new one begins.
+
+    A folder that is taken is refused here, before the images are opened and measured.
+    """
+    if resume and RunFolder.exists(out):
+        return RunFolder.open(out)
+    RunFolder.refuse_existing(out)
+    return None
 
 
 def _is_done(folder: RunFolder, settings: RunConfig) -> bool:

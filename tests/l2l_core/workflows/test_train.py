@@ -102,9 +102,11 @@ def test_an_interrupted_run_says_what_is_safe_and_goes_on_to_the_same_weights(
     assert [line["epoch"] for line in log] == [1, 2]
 
 
-def test_a_run_that_is_there_is_not_overwritten(config, trained):
+def test_a_run_that_is_there_is_not_overwritten_nor_are_images_opened_first(config, trained):
     with pytest.raises(RunError, match="--resume"):
         train(config, trained.folder)
+    with pytest.raises(RunError, match="--resume"):
+        train(config, trained.folder, overrides=["data.input=nowhere"])
 
 
 def test_a_finished_run_is_left_as_it_is_and_can_be_made_longer(config, tmp_path):
