@@ -96,7 +96,8 @@ def problems(*overrides: str) -> list[str]:
             ["loss=likelihood"],
             (
                 "loss 'likelihood' reads mean and scale, and restorer 'method' with these options "
-                "gives mean alone; choose another loss, or restorer.options that give what it reads @ loss"
+                "gives mean alone; choose another loss, or restorer.options that give what it "
+                "reads @ loss"
             ),
         ),
         (["loss=likelihood", "restorer.options.scale=true"], None),
