@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from itertools import islice
 from math import isfinite
 from time import perf_counter
@@ -104,12 +105,10 @@ class TrainingLoop:
         self.stepper.set_learning_rate(self.progress.learning_rate)
         steps, size = self.schedule.steps_per_epoch, self.schedule.batch_size
         all_steps = range(self.progress.epoch * steps, self.schedule.epochs * steps)
-        batches = prefetched(samples, (batch_indices(step, size) for step in all_steps))
-        try:
+        indices = (batch_indices(step, size) for step in all_steps)
+        with closing(prefetched(samples, indices)) as batches:
             while (stopped := self.progress.stopped(self.schedule)) is None:
                 self._epoch(islice(batches, steps), validation)
-        finally:
-            batches.close()
         state = self.state()
         if not self.progress.improved:
             last = {f"weights.{name}": array for name, array in self.restorer.state().items()}
@@ -189,15 +188,21 @@ class TrainingLoop:
             return {}
         totals: dict[str, float] = {}
         axes = "C" + self.restorer.axes
-        batches = prefetched(validation, validation_indices(count, self.schedule.batch_size))
-        for batch in batches:
-            evaluation = self.stepper.evaluate(batch)
-            for name, loss in evaluation.losses.items():
-                totals[name] = totals.get(name, 0.0) + loss * len(evaluation.images)
-            for name, metric in self.metrics.items():
-                for image, reference in zip(evaluation.images, evaluation.references, strict=True):
-                    value = metric(image, reference, data_range=METRIC_RANGE, axes=axes)
-                    totals[name] = totals.get(name, 0.0) + value
+        indices = validation_indices(count, self.schedule.batch_size)
+        with closing(prefetched(validation, indices)) as batches:
+            for batch in batches:
+                evaluation = self.stepper.evaluate(batch)
+                for name, loss in evaluation.losses.items():
+                    totals[name] = totals.get(name, 0.0) + loss * len(evaluation.images)
+                if not isfinite(totals["loss"]):
+                    # Whoever called says so; a metric would complain of NaN pixels instead.
+                    break
+                for name, metric in self.metrics.items():
+                    for image, reference in zip(
+                        evaluation.images, evaluation.references, strict=True
+                    ):
+                        value = metric(image, reference, data_range=METRIC_RANGE, axes=axes)
+                        totals[name] = totals.get(name, 0.0) + value
         return {name: total / count for name, total in totals.items()}
 
     def _not_finite(

@@ -18,6 +18,7 @@ from l2l_core.components import (
     TrainingState,
 )
 from l2l_core.errors import TrainingDivergedError
+from l2l_plugins.metrics.pixelwise import Psnr
 
 
 class Gain(Restorer):
@@ -277,3 +278,8 @@ def test_weights_that_are_not_finite_never_reach_a_checkpoint():
     with pytest.raises(TrainingDivergedError, match=r"'gain' hold NaN .* no checkpoint"):
         loop.run(Pairs(), Pairs(0))
     assert not events.kinds
+
+
+def test_a_validation_loss_that_is_not_finite_is_said_before_a_metric_complains():
+    with pytest.raises(TrainingDivergedError, match="the validation loss became nan after epoch 1"):
+        fit(SCHEDULE, validation=Pairs(5, damaged=2, seed=1), metrics={"psnr": Psnr()})
