@@ -102,12 +102,11 @@ class SiPsnr(MomentMetric):
 
     def finish(self, state: PairMoments, *, data_range: float | None = None) -> float:
         """Return the SI-PSNR in dB."""
-        if data_range is None:
-            span = state.reference_high - state.reference_low
-            if not span > 0:
-                return nan
-        else:
+        span = state.reference_high - state.reference_low
+        if data_range is not None:
             span = checked_range(data_range, self.title)
+        if not state.reference_square > 0:
+            return nan
         # What is left of equal images is the rounding of the sums.
         rounding = 1e-14 * state.reference_square
         residual = state.residual_square
