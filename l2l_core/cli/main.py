@@ -161,7 +161,10 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> Any:
-    _complain(f"Warning: {' '.join(str(message).split())}")
+    from l2l_core.workflows.progress import beside_bars
+
+    with beside_bars(sys.stderr):
+        _complain(f"Warning: {' '.join(str(message).split())}")
 
 
 if __name__ == "__main__":

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from l2l_core.components.training import EpochRecord, Events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tqdm import tqdm
 
 _LINE_EVERY_SECONDS = 10.0
+
+
+@contextmanager
+def beside_bars(stream: TextIO) -> Iterator[None]:
+    """Take the bars on a stream away while a line is written to it, and draw them again below."""
+    if "tqdm" not in sys.modules:
+        yield
+        return
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=stream):
+        yield
 
 
 class TrainingProgress(Events):
@@ -33,9 +46,9 @@ class TrainingProgress(Events):
 
     def message(self, text: str) -> None:
         """Write a remark on a line of its own."""
-        self._close_bar()
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        with beside_bars(self._stream):
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
 
     def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
         """Open the epoch's bar."""

@@ -1,5 +1,7 @@
 import io
+import sys
 
+from l2l_core.cli.main import _show_warning
 from l2l_core.components import EpochRecord
 from l2l_core.workflows.progress import CountingProgress, TrainingProgress
 
@@ -53,3 +55,27 @@ def test_a_terminal_gets_a_bar_that_counts():
     progress(4, 4)
     progress.close()
     assert "cell.tif" in stream.getvalue()
+
+
+def test_a_remark_in_the_middle_of_an_epoch_has_a_line_of_its_own_and_the_bar_goes_on():
+    stream = Terminal()
+    progress = TrainingProgress(stream)
+    progress.epoch_started(1, 1, 4)
+    progress.step_ended(1, 1.0)
+    progress.message("the network cannot be compiled here")
+    before, after = stream.getvalue().split("the network cannot be compiled here\n")
+    assert before.endswith("\r")
+    assert not before.rstrip("\r").rpartition("\r")[2].strip()
+    assert "epoch 1/1" in after
+    progress.close()
+
+
+def test_a_warning_of_the_command_line_does_not_run_into_a_bar(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    progress = TrainingProgress()
+    progress.epoch_started(1, 1, 4)
+    _show_warning("the patches\nare small", UserWarning, "loss.py", 1)
+    progress.close()
+    before, _ = terminal.getvalue().split("Warning: the patches are small\n")
+    assert not before.rstrip("\r").rpartition("\r")[2].strip()
