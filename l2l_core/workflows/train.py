@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import platform
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from attrs import asdict, define
+from attrs import define
 
 from l2l_core.components.discovery import OWN_DISTRIBUTION, Registration
 from l2l_core.components.factory import get, make_restorer
 from l2l_core.components.options import structure, unstructure
 from l2l_core.components.registry import registry
-from l2l_core.components.training import EpochRecord, Events, FitReport, Schedule
+from l2l_core.components.training import Events, FitReport, Schedule
 from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
 from l2l_core.data.training_set import TrainingSet, prepare
-from l2l_core.errors import ComponentError, Interrupted, L2LError, ModelError, OptionsError
+from l2l_core.errors import (
+    ComponentError,
+    DataError,
+    Interrupted,
+    L2LError,
+    ModelError,
+    OptionsError,
+)
 from l2l_core.models.model_file import (
     ModelRecord,
     NormalizationRecord,
@@ -29,12 +37,14 @@ from l2l_core.models.model_file import (
 )
 from l2l_core.models.run_folder import RunFolder, RunRecord
 from l2l_core.workflows.engines import choose
+from l2l_core.workflows.run_events import RunEvents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from l2l_core.components.restorer import Restorer
     from l2l_core.config import RunConfig
+    from l2l_core.models.checkpoints import Checkpoint
 
 _PACKAGES = (OWN_DISTRIBUTION, "numpy", "torch", "tensorflow", "keras", "csbdeep")
 
@@ -117,18 +127,28 @@ def train(
         versions=_versions(),
         plugins=_plugins(settings, engine),
     )
-    if existing is None:
-        folder = RunFolder.create(out, record, text)
-    else:
-        folder = existing
-        folder.check(record)
-    with _Run(folder, settings, engine, data, display) as run:
+    if existing is not None:
+        existing.check(record)
+    checkpoint = existing.load_checkpoint("last") if existing else None
+    restorer = make_restorer(
+        engine.info.name,
+        engine.info.key[1],
+        settings.restorer.options,
+        axes=data.axes,
+        channels_in=data.channels_in,
+        channels_out=data.channels_out,
+        device=settings.restorer.device,
+    )
+    with closing(restorer):
+        # All that can be wrong is found before there is a folder, which would be in the way.
+        _check_units(restorer, settings)
+        if checkpoint is None:
+            _start_from(restorer, settings, base, display)
+        folder = existing or RunFolder.create(out, record, text)
+        run = _Run(folder, settings, engine, data, display, restorer)
         if existing is not None and _is_done(folder, settings):
-            display.message(f"the run in {folder.path} was finished before")
-            if not folder.report.exists():
-                run.report(read_record(folder.model))
-            return run.result(structure(folder.record.result, FitReport))
-        return run.go(base, record)
+            return run.completed()
+        return run.go(checkpoint, record)
 
 
 def _existing(out: Path, resume: bool) -> RunFolder | None:
@@ -151,6 +171,40 @@ def _is_done(folder: RunFolder, settings: RunConfig) -> bool:
     )
 
 
+def _check_units(restorer: Restorer, settings: RunConfig) -> None:
+    """Refuse a model whose restorations could not come out in the units that are asked for."""
+    ends = restorer.channels_in, restorer.channels_out
+    if settings.normalize.output == "input" and ends[0] not in (1, ends[1]):
+        raise DataError(
+            f"the inputs have {ends[0]} channels and the targets {ends[1]}, so a restoration has "
+            "no channel whose units it could come out in; set normalize.output = 'target'"
+        )
+
+
+def _start_from(restorer: Restorer, settings: RunConfig, base: Path, display: Events) -> None:
+    where = settings.train.start_from
+    if not where:
+        return
+    path = base / where
+    record, state = read_model(path / "model" if RunFolder.exists(path) else path)
+    mine = {
+        "restorer": settings.restorer.name,
+        "axes": restorer.axes,
+        "channels_in": restorer.channels_in,
+        "channels_out": restorer.channels_out,
+        "options": unstructure(restorer.options),
+    }
+    for key, wanted in mine.items():
+        got = getattr(record, key)
+        if got != wanted:
+            raise ModelError(
+                f"training cannot start from {path}: its {key} is {got!r} and this "
+                f"configuration's is {wanted!r}; make them equal, or leave start_from out"
+            )
+    restorer.load_state(state)
+    display.message(f"starting from the weights of {path}")
+
+
 class _Run:
     """One start of a run: a restorer, and what is written while it trains."""
 
@@ -161,34 +215,24 @@ class _Run:
         engine: Registration,
         data: TrainingSet,
         display: Events,
+        restorer: Restorer,
     ) -> None:
         self.folder, self.settings, self.engine, self.data = folder, settings, engine, data
-        self.display = display
-        self.restorer: Restorer = make_restorer(
-            engine.info.name,
-            engine.info.key[1],
-            settings.restorer.options,
-            axes=data.axes,
-            channels_in=data.channels_in,
-            channels_out=data.channels_out,
-            device=settings.restorer.device,
-        )
+        self.display, self.restorer = display, restorer
 
-    def __enter__(self) -> _Run:
-        return self
+    def completed(self) -> RunResult:
+        """Return what a finished run came to, with the report that a kill left out."""
+        self.display.message(f"the run in {self.folder.path} was finished before")
+        if not self.folder.report.exists():
+            self.report(read_record(self.folder.model))
+        return self.result(structure(self.folder.record.result, FitReport))
 
-    def __exit__(self, *_: object) -> None:
-        self.restorer.close()
-
-    def go(self, base: Path, record: RunRecord) -> RunResult:
+    def go(self, checkpoint: Checkpoint | None, record: RunRecord) -> RunResult:
         """Train from the last checkpoint, or from the start, to the end."""
-        checkpoint = self.folder.load_checkpoint("last")
         epoch = checkpoint.epoch if checkpoint else 0
         if checkpoint is not None:
             self.restorer.load_state(checkpoint.state)
             self.display.message(f"going on after epoch {epoch}")
-        else:
-            self._start_from(base)
         self.folder.truncate_log(epoch)
         started = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -230,29 +274,6 @@ class _Run:
     def result(self, fit: FitReport) -> RunResult:
         """Return what the run came to."""
         return RunResult(self.folder.path, self.folder.model, self.folder.report, fit)
-
-    def _start_from(self, base: Path) -> None:
-        where = self.settings.train.start_from
-        if not where:
-            return
-        path = base / where
-        record, state = read_model(path / "model" if RunFolder.exists(path) else path)
-        mine = {
-            "restorer": self.engine.info.name,
-            "axes": self.restorer.axes,
-            "channels_in": self.restorer.channels_in,
-            "channels_out": self.restorer.channels_out,
-            "options": unstructure(self.restorer.options),
-        }
-        for key, wanted in mine.items():
-            got = getattr(record, key)
-            if got != wanted:
-                raise ModelError(
-                    f"training cannot start from {path}: its {key} is {got!r} and this "
-                    f"configuration's is {wanted!r}; make them equal, or leave start_from out"
-                )
-        self.restorer.load_state(state)
-        self.display.message(f"starting from the weights of {path}")
 
     def _write(self, fit: FitReport) -> None:
         if not isinstance(fit, FitReport):
@@ -313,48 +334,6 @@ class _Run:
         else:
             kept = f"no epoch was finished; the run folder {folder} is whole"
         return f"Interrupted: {kept}. The same command with --resume goes on."
-
-
-class RunEvents(Events):
-    """Write log and checkpoints of a run, and pass everything on to a display.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        Where to write.
-    display : Events
-        Who else is told.
-    epoch : int
-        What is on the disk already.
-    """
-
-    def __init__(self, folder: RunFolder, display: Events, epoch: int) -> None:
-        self._folder, self._display = folder, display
-        self.epoch = self._ended = epoch
-
-    def message(self, text: str) -> None:
-        """Pass a remark on."""
-        self._display.message(text)
-
-    def epoch_started(self, epoch: int, epochs: int, steps: int) -> None:
-        """Pass it on."""
-        self._display.epoch_started(epoch, epochs, steps)
-
-    def step_ended(self, step: int, loss: float) -> None:
-        """Pass it on."""
-        self._display.step_ended(step, loss)
-
-    def epoch_ended(self, record: EpochRecord) -> None:
-        """Write a line of the log."""
-        self._folder.log(asdict(record))
-        self._display.epoch_ended(record)
-        self._ended = record.epoch
-
-    def checkpoint(self, kind: Literal["last", "best"], restorer: Restorer) -> None:
-        """Write a checkpoint."""
-        self._folder.save_checkpoint(kind, self._ended, restorer.state(), restorer.training_state())
-        if kind == "last":
-            self.epoch = self._ended
 
 
 def _schedule(settings: RunConfig) -> Schedule:

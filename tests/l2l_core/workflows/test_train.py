@@ -10,8 +10,11 @@ from l2l_core.components import Events
 from l2l_core.errors import (
     ComponentError,
     ConfigError,
+    DataError,
+    DeviceError,
     Interrupted,
     ModelError,
+    ModelNotFoundError,
     OptionsError,
     RunError,
     TrainingDivergedError,
@@ -160,6 +163,29 @@ def test_each_start_of_a_run_is_recorded(config, tmp_path):
 def test_a_metric_that_is_listed_twice_is_refused_before_anything_is_made(config, tmp_path):
     with pytest.raises(OptionsError, match="'psnr' is listed twice"):
         train(config, tmp_path / "run", overrides=['train.metrics=["psnr", "psnr"]'])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        (["restorer.device=gpu:99"], DeviceError),
+        (["train.start_from=nowhere"], ModelNotFoundError),
+    ],
+)
+def test_what_cannot_begin_leaves_no_folder_in_the_way(config, tmp_path, changes, error):
+    with pytest.raises(error):
+        train(config, tmp_path / "run", overrides=changes)
+    assert not (tmp_path / "run").exists()
+
+
+def test_units_that_no_channel_has_are_refused_before_training(config, pairs, tmp_path):
+    for path in list_images(pairs / "input"):
+        pixels = open_image(path).read()
+        write_image(tmp_path / "input" / path.name, np.stack([pixels, pixels]), "CYX")
+    changes = [f"data.input={tmp_path / 'input'}", "normalize.output=input"]
+    with pytest.raises(DataError, match=r"2 channels and the targets 1.*normalize\.output"):
+        train(config, tmp_path / "run", overrides=changes)
     assert not (tmp_path / "run").exists()
 
 
