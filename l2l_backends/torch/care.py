@@ -14,6 +14,7 @@ import torch
 from l2l_backends.care_network import CareNetwork, CareOptions
 from l2l_backends.torch.compiling import Compiled
 from l2l_backends.torch.device import describe, find_device, own_out_of_memory
+from l2l_backends.torch.memory import give_back_freed_memory, keep_freed_memory
 from l2l_backends.torch.network import CareUNet, load_weights, to_array, weights
 from l2l_backends.torch.placing import place, place_module
 from l2l_backends.torch.stepper import PairedStepper
@@ -79,6 +80,8 @@ class Care(Restorer):
         self.network = CareNetwork(options, axes, channels_in, channels_out)
         self.geometry = self.network.geometry()
         self._where = find_device(device)
+        if self._where.type == "cpu":
+            keep_freed_memory()
         self._module = place_module(CareUNet(self.network), self._where)
         load_weights(self._module, self.network.initial_state(seed=0))
         self._forward: Callable[[torch.Tensor], dict[str, torch.Tensor]] = self._module
@@ -190,6 +193,8 @@ class Care(Restorer):
         self._module.to("meta")
         if self._where.type == "cuda":
             torch.cuda.empty_cache()
+        if self._where.type == "cpu":
+            give_back_freed_memory()
 
     def _target_loss(self, losses: Mapping[str, Loss]) -> Loss:
         if set(losses) != set(self.roles):

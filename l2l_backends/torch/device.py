@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -44,9 +43,9 @@ def find_device(name: str = "auto") -> torch.device:
     """
     available = gpus()
     if name == "auto":
-        return available[0] if available else _cpu()
+        return available[0] if available else torch.device("cpu")
     if name == "cpu":
-        return _cpu()
+        return torch.device("cpu")
     match = re.fullmatch(r"gpu(?::(\d+))?", name)
     index = int(match[1] or 0) if match else None
     if index is None or index >= len(available):
@@ -61,13 +60,6 @@ def find_device(name: str = "auto") -> torch.device:
             )
         raise DeviceError(f"device {name!r} {what}; expected 'auto' or one of {known}{hint}")
     return available[index]
-
-
-def _cpu() -> torch.device:
-    # On Linux torch then asks for memory in pages of 2 MB, and a fresh tensor costs a fifth of
-    # what it costs in pages of 4 kB.  Torch reads it at its first allocation, and never after.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    return torch.device("cpu")
 
 
 def describe(device: torch.device) -> str:
