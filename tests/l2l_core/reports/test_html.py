@@ -142,7 +142,7 @@ def test_a_report_replaces_the_former_one_and_leaves_nothing_else(tmp_path):
 
 def test_a_report_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"file.report\.html: cannot be written"):
+    with pytest.raises(OutputError, match=r"file.report\.html: the file cannot be written"):
         write_report(tmp_path / "file" / "report.html", CONTENT)
 
 
