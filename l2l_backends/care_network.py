@@ -30,8 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from attrs import define, field, validators
 
-from l2l_core.components import Geometry, Padding
-from l2l_core.errors import ModelDamagedError
+from l2l_core.components import Geometry, Padding, check_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -290,26 +289,9 @@ class CareNetwork:
         ModelDamagedError
             If a tensor is missing, unknown, or of another shape or dtype; names it.
         """
-        problems = [f"tensor {name!r} is missing" for name in self.tensors if name not in state]
-        problems += [
-            f"tensor {name!r} belongs to no layer of this network"
-            for name in state
-            if name not in self.tensors
-        ]
-        for name, shape in self.tensors.items():
-            if name not in state:
-                continue
-            array = np.asarray(state[name])
-            if array.shape != shape:
-                problems.append(f"tensor {name!r} has the shape {array.shape}, expected {shape}")
-            elif array.dtype != np.float32:
-                problems.append(f"tensor {name!r} is {array.dtype}, expected float32")
-        if problems:
-            more = len(problems) - 3
-            raise ModelDamagedError(
-                f"the weights do not fit a CARE network of depth {self.options.depth}, kernel "
-                f"{self.kernel} and {self.options.first_filters} first filters over {self.axes}: "
-                + "; ".join(problems[:3])
-                + (f"; and {more} more" if more > 0 else "")
-                + ". Load the weights that belong to these options, or train again"
-            )
+        check_state(
+            state,
+            {name: (shape, "float32") for name, shape in self.tensors.items()},
+            f"a CARE network of depth {self.options.depth}, kernel {self.kernel} and "
+            f"{self.options.first_filters} first filters over {self.axes}",
+        )

@@ -18,7 +18,7 @@ from l2l_core.components.records import (
     OpsInfo,
     RestorerInfo,
 )
-from l2l_core.components.restorer import NoOptions, Restorer
+from l2l_core.components.restorer import NoOptions, Restorer, check_state
 from l2l_core.components.training import (
     EpochRecord,
     Events,
@@ -59,6 +59,7 @@ __all__ = [
     "TrainingState",
     "Unpaired",
     "ValidationSamples",
+    "check_state",
     "hookimpl",
     "masked_mean",
 ]

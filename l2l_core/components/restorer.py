@@ -15,6 +15,7 @@ from l2l_core.components.training import (
     TrainingState,
     ValidationSamples,
 )
+from l2l_core.errors import ModelDamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,12 +173,7 @@ class Restorer(ABC):
         ModelDamagedError
             If a tensor is missing, unknown, or of another shape or dtype; names it.
         """
-        if state:
-            from l2l_core.errors import ModelDamagedError
-
-            raise ModelDamagedError(
-                f"{type(self).__name__} has no tensors; got {', '.join(sorted(state))}"
-            )
+        check_state(state, {}, type(self).__name__)
 
     def training_state(self) -> TrainingState:
         """Return what :meth:`fit` needs in order to go on as if it had never been stopped."""
@@ -196,3 +192,43 @@ class Restorer(ABC):
 
     def close(self) -> None:  # noqa: B027 - most restorers hold nothing
         """Give back what the restorer holds on its device."""
+
+
+def check_state(
+    state: Mapping[str, NDArray[Any]],
+    expected: Mapping[str, tuple[tuple[int, ...], str]],
+    what: str,
+) -> None:
+    """Check the tensors that :meth:`Restorer.load_state` is given.
+
+    Parameters
+    ----------
+    state : mapping of ndarray
+        What was read.
+    expected : mapping
+        Shape and dtype of each tensor, such as ``{"kernel": ((1, 1, 7, 7), "float32")}``.
+    what : str
+        What the tensors are loaded into, for the message.
+
+    Raises
+    ------
+    ModelDamagedError
+        If a tensor is missing, unknown, or of another shape or dtype; names the first three.
+    """
+    problems = [f"tensor {name!r} is missing" for name in expected if name not in state]
+    problems += [f"tensor {name!r} is not part of it" for name in state if name not in expected]
+    for name, (shape, dtype) in expected.items():
+        if name not in state:
+            continue
+        array = state[name]
+        if tuple(array.shape) != tuple(shape):
+            problems.append(f"tensor {name!r} has the shape {array.shape}, expected {shape}")
+        elif array.dtype != dtype:
+            problems.append(f"tensor {name!r} is {array.dtype}, expected {dtype}")
+    if problems:
+        more = len(problems) - 3
+        raise ModelDamagedError(
+            f"the tensors do not fit {what}: {'; '.join(problems[:3])}"
+            + (f"; and {more} more" if more > 0 else "")
+            + ". Load those that belong to these options, or train again"
+        )

@@ -130,7 +130,7 @@ def _with_dtype(state):
     ("damage", "said"),
     [
         (_without, "'up.0.conv.1.bias' is missing"),
-        (_with_unknown, "'up.9.conv.0.kernel' belongs to no layer"),
+        (_with_unknown, "'up.9.conv.0.kernel' is not part of it"),
         (_with_shape, r"'middle.conv.0.kernel' has the shape .*2, 3\), expected .*3, 3\)"),
         (_with_dtype, "'mean.bias' is float64, expected float32"),
     ],
