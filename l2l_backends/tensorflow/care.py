@@ -12,6 +12,7 @@ from l2l_backends.care_restorer import CareRestorer
 from l2l_backends.tensorflow.csbdeep_network import CsbdeepUNet
 from l2l_backends.tensorflow.device import exact, find_device, own_out_of_memory
 from l2l_backends.tensorflow.loading import tf
+from l2l_backends.tensorflow.room import PREDICTION, Room
 from l2l_backends.tensorflow.stepper import PairedStepper, channels_first, channels_last
 from l2l_backends.tensorflow.weights import load_weights, weights
 from l2l_backends.training.loop import TrainingLoop
@@ -74,6 +75,7 @@ class Care(CareRestorer):
         with tf.device(self._where.name):
             self._module = CsbdeepUNet(self.network)
             load_weights(self._module.variables, self.network.initial_state(seed=0))
+        self._room = Room(self.network, self._where, PREDICTION)
         # One graph for batches of all sizes.
         shape = (None, *(None,) * len(axes), channels_in)
         self._predict = tf.function(
@@ -87,7 +89,11 @@ class Care(CareRestorer):
         """Restore a batch (N, C, [Z,] Y, X) float32; see :meth:`Restorer.restore`."""
         self.check_shape(batch.shape)
         said = f"a batch of shape {batch.shape}"
-        with own_out_of_memory(said, self._where), exact(self._where):
+        with (
+            own_out_of_memory(said, self._where),
+            self._room.for_batch(batch.shape),
+            exact(self._where),
+        ):
             outputs = self._predict(channels_last(batch))
             return {name: channels_first(value.numpy()) for name, value in outputs.items()}
 

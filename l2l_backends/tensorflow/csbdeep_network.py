@@ -13,7 +13,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from l2l_backends.tensorflow.loading import tf
+import l2l_backends.tensorflow.loading  # noqa: F401 - before Keras, which it sets up
 from l2l_core.errors import ComponentError
 
 with warnings.catch_warnings():
@@ -81,7 +81,11 @@ class CsbdeepUNet:
             last_activation=options.last_activation,
         )
         with _defaults_of_keras():
-            self._model = build((*(None,) * len(network.axes), network.channels_in))
+            model = build((*(None,) * len(network.axes), network.channels_in))
+            if options.probabilistic:
+                # Before they are joined, so that a head that nobody reads costs nothing.
+                model = keras.Model(model.inputs, model.layers[-1].input)
+        self._model = model
         self.variables = _by_canonical_name(network, self._model)
 
     def __call__(self, x: Any) -> dict[str, Any]:
@@ -93,12 +97,10 @@ class CsbdeepUNet:
             (N, [Z,] Y, X, C) float32, normalised; sides are multiples of 2 to the power of the
             depth.
         """
-        outputs = self.network.outputs
         # The layers act alike in training and prediction: there is no drop-out and no batch norm.
         predicted = self._model(x, training=False)
-        if len(outputs) == 1:
-            return {outputs[0]: predicted}
-        return dict(zip(outputs, tf.split(predicted, len(outputs), axis=-1), strict=True))
+        found = predicted if isinstance(predicted, list | tuple) else [predicted]
+        return dict(zip(self.network.outputs, found, strict=True))
 
     def compute_in(self, half: str | None) -> None:
         """Have the levels compute in a short type; the heads and all weights stay in float32.

@@ -8,6 +8,7 @@ meanwhile, and everything if the import fails, comes out afterwards.
 from __future__ import annotations
 
 import os
+import random
 import re
 import sys
 import tempfile
@@ -88,10 +89,13 @@ def _loaded() -> Any:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     _as_many_threads_as_asked_for()
+    # Keras draws from Python's global generator while it is loaded.
+    state = random.getstate()
     with _held_back(), _keras_on_tensorflow(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import keras
         import tensorflow
+    random.setstate(state)
     if keras.config.backend() != "tensorflow":
         raise MissingDependencyError(
             f"Keras was loaded in this process with the backend {keras.config.backend()!r}, and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import sqrt
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -10,13 +11,14 @@ import numpy as np
 from l2l_backends.tensorflow.device import own_out_of_memory
 from l2l_backends.tensorflow.loading import tf
 from l2l_backends.tensorflow.ops import TensorFlowOps
+from l2l_backends.tensorflow.room import TRAINING, Room
 from l2l_backends.tensorflow.weights import from_canonical, to_canonical
 from l2l_backends.training.stepper import Evaluation
 from l2l_core.components import Paired, TrainingState
 from l2l_core.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -71,6 +73,7 @@ class PairedStepper:
         self._rate = schedule.learning_rate
         self._step = 0
         self._read: set[str] = set()
+        self._room = Room(module.network, device, TRAINING)
         with tf.device(device.name):
             self._moments = {
                 prefix: {
@@ -94,7 +97,7 @@ class PairedStepper:
 
     def train(self, batch: Paired) -> Mapping[str, SupportsFloat]:
         """Take one step on a collated batch of pairs."""
-        with own_out_of_memory(_said(batch), self.device), tf.device(self.device.name):
+        with self._computing(batch):
             step = self._step + 1
             first, second = (1 - beta**step for beta in BETAS)
             # The kernel adds epsilon before the correction; this makes up for that.
@@ -108,7 +111,7 @@ class PairedStepper:
 
     def evaluate(self, batch: Paired) -> Evaluation:
         """Return loss and predictions of a collated batch of pairs."""
-        with own_out_of_memory(_said(batch), self.device), tf.device(self.device.name):
+        with self._computing(batch):
             loss, outputs = self._evaluate(channels_last(batch.input), channels_last(batch.target))
             return Evaluation(
                 {"loss": float(loss)}, channels_first(outputs["mean"].numpy()), batch.target
@@ -142,6 +145,19 @@ class PairedStepper:
                     )
                 self._moments[prefix][name].assign(from_canonical(array))
             self._read.add(name)
+
+    @contextmanager
+    def _computing(self, batch: Paired) -> Iterator[None]:
+        said = (
+            f"a training step on a batch of shape {batch.input.shape}; a smaller train.batch_size "
+            "or patches.shape needs less"
+        )
+        with (
+            own_out_of_memory(said, self.device),
+            self._room.for_batch(batch.input.shape),
+            tf.device(self.device.name),
+        ):
+            yield
 
     def _take_step(self, x: Any, target: Any, rate: Any, first: Any, second: Any, eps: Any) -> Any:
         names, variables = zip(*self.module.variables.items(), strict=True)
@@ -199,10 +215,3 @@ def _half(device: Device, precision: str, announce: Callable[[str], None]) -> st
             announce(f"{device.words} does not compute in bfloat16; going on in float32")
         return None
     return "bfloat16"
-
-
-def _said(batch: Paired) -> str:
-    return (
-        f"a training step on a batch of shape {batch.input.shape}; a smaller train.batch_size "
-        "or patches.shape needs less"
-    )
