@@ -117,8 +117,8 @@ def test_format_of_a_third_party_is_read_wherever_a_model_is_asked_for(
     assert not (tmp_path / "out").exists()
 
 
-def test_format_that_cannot_be_loaded_hides_no_other_one(
-    install: Callable[..., None], care: Path
+def test_format_that_cannot_be_loaded_is_left_out(
+    install: Callable[..., None], care: Path, tmp_path: Path
 ) -> None:
     install(
         "aaa",
@@ -131,6 +131,9 @@ def test_format_that_cannot_be_loaded_hides_no_other_one(
         """,
     )
     assert find_record(care).restorer == "care"
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ModelNotFoundError, match="no model"):
+        l2l.load_model(tmp_path / "other")
 
 
 def test_export_and_import_give_the_same_model_again(care: Path, tmp_path: Path) -> None:
