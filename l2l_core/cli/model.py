@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l2l_core.cli import export_onnx
 from l2l_core.cli.foreign_models import export_csbdeep, import_csbdeep
 from l2l_core.cli.output import columns, say, say_json
 
@@ -20,6 +21,7 @@ def command() -> None:
 
 command.add_command(import_csbdeep)
 command.add_command(export_csbdeep)
+command.add_command(export_onnx.command)
 
 
 @command.command("info")

@@ -241,7 +241,11 @@ class _Run:
         model = write_model(self.folder.model, self._model_record(fit), state)
         self.folder.update(status="finished", result={**unstructure(fit)})
         self.display.message(f"wrote the model {self.folder.model}")
+        from l2l_core.workflows.export import export_after_training
         from l2l_core.workflows.run_report import write_run_report
+
+        graph = self.folder.path / "model.onnx"
+        export_after_training(self.restorer, model, graph, self.display.message)
 
         write_run_report(self.folder, model, self.data, display=self.display)
 
