@@ -80,6 +80,10 @@ class ModelVersionError(ModelError):
     """A model written by a newer version of the format."""
 
 
+class UnsupportedModelError(ModelError):
+    """A whole model of another software that cannot be run here, or one that it cannot run."""
+
+
 class RunError(L2LError):
     """A run folder that exists, belongs to another run, or cannot go on."""
 

@@ -7,11 +7,11 @@ defaults of network and training are those of CSBDeep 0.8.2.
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from l2l_backends.care_network import CareNetwork, CareOptions
+from l2l_backends.care_restorer import CareRestorer
 from l2l_backends.torch.compiling import Compiled
 from l2l_backends.torch.device import describe, find_device, own_out_of_memory
 from l2l_backends.torch.memory import give_back_freed_memory, keep_freed_memory
@@ -19,8 +19,7 @@ from l2l_backends.torch.network import CareUNet, load_weights, to_array, weights
 from l2l_backends.torch.placing import place, place_module
 from l2l_backends.torch.stepper import PairedStepper
 from l2l_backends.training.loop import TrainingLoop
-from l2l_core.components import Restorer, TrainingState
-from l2l_core.errors import DataError, ImageError, OptionsError
+from l2l_core.components import TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from l2l_backends.care_network import CareOptions
     from l2l_core.components import (
         Events,
         FitReport,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
 
 
-class Care(Restorer):
+class Care(CareRestorer):
     """The CARE U-Net on torch.
 
     A new one has random weights; :meth:`fit` draws them anew from its seed unless weights were
@@ -62,9 +62,6 @@ class Care(Restorer):
         If there is no such device.
     """
 
-    Options: ClassVar[type] = CareOptions
-    options: CareOptions
-
     def __init__(
         self,
         options: CareOptions,
@@ -77,8 +74,6 @@ class Care(Restorer):
         super().__init__(
             options, axes=axes, channels_in=channels_in, channels_out=channels_out, device=device
         )
-        self.network = CareNetwork(options, axes, channels_in, channels_out)
-        self.geometry = self.network.geometry()
         self._where = find_device(device)
         if self._where.type == "cpu":
             keep_freed_memory()
@@ -89,11 +84,6 @@ class Care(Restorer):
         self._has_weights = False
         self._loop: TrainingLoop | None = None
         self._training_state = TrainingState({}, {})
-
-    @classmethod
-    def outputs_of(cls, options: CareOptions) -> tuple[str, ...]:
-        """Return ``mean``, and ``scale`` with it if the network is probabilistic."""
-        return CareNetwork(options, "YX").outputs
 
     def accelerate(
         self,
@@ -118,7 +108,7 @@ class Care(Restorer):
 
     def restore(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Restore a batch (N, C, [Z,] Y, X) float32; see :meth:`Restorer.restore`."""
-        self._check(batch.shape)
+        self.check_shape(batch.shape)
         with ExitStack() as stack:
             stack.enter_context(own_out_of_memory(f"a batch of shape {batch.shape}", self._where))
             stack.enter_context(torch.inference_mode())
@@ -155,8 +145,8 @@ class Care(Restorer):
         OutOfMemory
             If a batch does not fit on the device.
         """
-        loss = self._target_loss(losses)
-        self._check_samples(samples)
+        loss = self.target_loss(losses)
+        self.check_samples(samples)
         if not self._has_weights:
             load_weights(self._module, self.network.initial_state(seed))
         self._has_weights = True
@@ -195,46 +185,6 @@ class Care(Restorer):
             torch.cuda.empty_cache()
         if self._where.type == "cpu":
             give_back_freed_memory()
-
-    def _target_loss(self, losses: Mapping[str, Loss]) -> Loss:
-        if set(losses) != set(self.roles):
-            raise OptionsError(
-                f"the restorer 'care' was given losses for {', '.join(losses) or 'no role'}; it "
-                "takes one, for the role 'target'"
-            )
-        loss = losses["target"]
-        if unknown := [name for name in loss.outputs if name not in self.geometry.outputs]:
-            raise OptionsError(
-                f"the loss {type(loss).__name__} reads the output {unknown[0]!r}, and this network "
-                f"has only {', '.join(self.geometry.outputs)}; set restorer.options.probabilistic "
-                "= true, or choose another loss"
-            )
-        return loss
-
-    def _check(self, shape: tuple[int, ...]) -> None:
-        expected = f"(N, {self.channels_in}, {', '.join(self.axes)})"
-        if len(shape) != 2 + len(self.axes) or shape[1] != self.channels_in:
-            raise ImageError(f"a batch has the shape {shape}; this network takes {expected}")
-        step = self.network.multiple
-        for axis, side in zip(self.axes, shape[2:], strict=True):
-            if side % step or not side:
-                raise ImageError(
-                    f"a batch has {side} pixels along {axis}; this network of depth "
-                    f"{self.options.depth} takes multiples of {step}"
-                )
-
-    def _check_samples(self, samples: Samples) -> None:
-        sample: Any = samples[0]
-        try:
-            self._check((1, *sample.input.shape))
-        except ImageError as error:
-            raise DataError(f"training samples do not fit the network: {error}") from None
-        expected = (self.channels_out, *sample.input.shape[1:])
-        if sample.target.shape != expected:
-            raise DataError(
-                f"a training target has the shape {sample.target.shape}; expected {expected}, the "
-                "network's channels out and the sides of its input"
-            )
 
 
 @contextmanager

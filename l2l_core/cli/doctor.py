@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from l2l_core.cli.output import columns, remark, say, say_json
-from l2l_core.components.records import OpsInfo
+from l2l_core.components.records import OpsInfo, RestorerInfo
 from l2l_core.components.registry import (
     PluginWarning,
     Registry,
@@ -50,7 +50,7 @@ def command(as_json: bool) -> None:
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "engines": [_engine(r) for r in known.of_kind("ops") if r.info.name != "numpy"],
+        "engines": [_engine(name, r) for name, r in sorted(_engines(known).items())],
         "processors": _processors(),
         "memory": _memory(),
         "disk": {"folder": str(Path.cwd()), "free_gib": _gib(shutil.disk_usage(Path.cwd()).free)},
@@ -92,12 +92,23 @@ def _report(found: dict[str, Any], known: Registry) -> list[str]:
     return lines
 
 
-def _engine(registration: Registration) -> dict[str, Any]:
-    """Return what a framework says of itself; whatever goes wrong there is told, not raised."""
+def _engines(known: Registry) -> dict[str, Registration]:
+    """Return all engines by name, each with a record that tells its devices where there is one."""
+    engines = {r.info.name: r for r in known.of_kind("ops") if r.info.name != "numpy"}
+    for registration in known.of_kind("restorer"):
+        info = registration.info
+        # An engine that only predicts has no array operations.
+        if isinstance(info, RestorerInfo) and info.engine and info.devices:
+            engines.setdefault(info.engine, registration)
+    return engines
+
+
+def _engine(name: str, registration: Registration) -> dict[str, Any]:
+    """Return what an engine says of itself; whatever goes wrong there is told, not raised."""
     info = registration.info
     found: dict[str, Any] = {
-        "name": info.name,
-        "version": _version(info.name) or "",
+        "name": name,
+        "version": _version(name) or "",
         "available": is_available(registration),
         "devices": [],
         "problem": "",
@@ -106,7 +117,7 @@ def _engine(registration: Registration) -> dict[str, Any]:
         found["problem"] = "not installed" + (
             f"; pip install '{info.install}'" * bool(info.install)
         )
-    elif isinstance(info, OpsInfo) and info.devices:
+    elif isinstance(info, OpsInfo | RestorerInfo) and info.devices:
         try:
             found["devices"] = [str(device) for device in load_target(registration, info.devices)()]
         # A framework whose driver does not fit may fail in any way.

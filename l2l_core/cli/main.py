@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "train": "Train on pairs of images, as a configuration says",
         "restore": "Restore images with a model, or with a filter",
         "evaluate": "Score an image against a reference",
-        "model": "Show what is known of a model",
+        "model": "Show what is known of a model; import and export CARE models",
     },
     "Prepare": {
         "data": "Look at images: axes, pixel size, intensities",

@@ -1,4 +1,4 @@
-"""``l2l model``: what is known of a model."""
+"""``l2l model``: what is known of a model, and models to and from other software."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l2l_core.cli import export_onnx
+from l2l_core.cli.foreign_models import export_csbdeep, import_csbdeep
 from l2l_core.cli.output import columns, say, say_json
 
 if TYPE_CHECKING:
@@ -14,16 +16,21 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Show what is known of a model."""
+    """Show what is known of a model, and take models from other software and back."""
+
+
+command.add_command(import_csbdeep)
+command.add_command(export_csbdeep)
+command.add_command(export_onnx.command)
 
 
 @command.command("info")
 @click.argument("model", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def info(model: str, as_json: bool) -> None:
-    """Show what MODEL, a run or model folder, was trained on and how.
+    """Show what MODEL, a run or model folder or a CARE folder, was trained on and how.
 
-    Needs no framework: everything is in model.json.
+    Needs no framework: everything is in its files.
     """
     from l2l_core.components.options import unstructure
     from l2l_core.workflows.model import find_record
@@ -53,7 +60,9 @@ def _rows(record: ModelRecord) -> list[tuple[str, str]]:
         ("tensors", f"{len(record.tensors)}, {_parameters(record):,} parameters"),
         ("identity", record.sha256),
     ]
-    if training:
+    if imported := training.get("imported"):
+        rows.append(("imported from", f"{imported['format']}, {imported.get('weights', '')}"))
+    if "fit" in training:
         fit, config = training.get("fit", {}), training.get("config", {})
         losses = [one["name"] for one in config.get("loss", {}).values()]
         rows += [

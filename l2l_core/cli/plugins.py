@@ -105,7 +105,7 @@ def show(kind: str, name: str) -> None:
             *_particulars(registration),
         ]
         say(columns(rows, indent=0))
-    if kind == "ops":
+    if kind in ("ops", "model_format"):
         return
     usable = next((r for r in found if is_available(r)), found[0])
     try:

@@ -10,6 +10,7 @@ import attrs
 from l2l_core.components.augmenter import Augmenter
 from l2l_core.components.loss import Loss
 from l2l_core.components.metric import Metric
+from l2l_core.components.model_format import ModelFormat
 from l2l_core.components.options import structure, unstructure
 from l2l_core.components.registry import load
 from l2l_core.components.restorer import Restorer
@@ -23,6 +24,7 @@ INTERFACES: dict[str, type] = {
     "loss": Loss,
     "augmenter": Augmenter,
     "metric": Metric,
+    "model_format": ModelFormat,
 }
 """The class that each kind of component subclasses."""
 
@@ -59,6 +61,8 @@ def problems_with(registration: Registration) -> list[str]:
     if inspect.isabstract(cls):
         absent = ", ".join(sorted(cls.__abstractmethods__))
         problems.append(f"{target} lacks the methods {absent}")
+    if registration.kind == "model_format":
+        return problems
     options = cls.Options if registration.kind == "restorer" else cls
     return problems + _problems_with_options(options, problems)
 

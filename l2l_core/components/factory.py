@@ -10,11 +10,11 @@ from l2l_core.errors import OptionsError
 
 
 def get(kind: str, name: str, /, **options: Any) -> Any:
-    """Return a loss, augmenter, metric or ops by name, with its options.
+    """Return a loss, augmenter, metric, ops or model format by name, with its options.
 
     Parameters
     ----------
-    kind : {"loss", "augmenter", "metric", "ops"}
+    kind : {"loss", "augmenter", "metric", "ops", "model_format"}
         Kind of component.  A restorer has axes, channels and an engine besides: see
         :func:`make_restorer`.
     name : str
@@ -24,7 +24,7 @@ def get(kind: str, name: str, /, **options: Any) -> Any:
 
     Returns
     -------
-    Loss, Augmenter, Metric or Ops
+    Loss, Augmenter, Metric, Ops or ModelFormat
 
     Raises
     ------
@@ -45,7 +45,7 @@ def get(kind: str, name: str, /, **options: Any) -> Any:
         )
     registration = registry_module.registry().find(kind, name)
     cls = registry_module.load(registration)
-    if kind == "ops":
+    if kind in ("ops", "model_format"):
         return cls()
     return structure(options, cls, where=f"{kind} {name}")
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AugmenterInfo,
         LossInfo,
         MetricInfo,
+        ModelFormatInfo,
         OpsInfo,
         RestorerInfo,
     )
@@ -69,11 +70,17 @@ def l2l_ops() -> Iterable[OpsInfo]:  # type: ignore[empty-body]
     """Yield one record for each framework's array operations."""
 
 
+@hookspec
+def l2l_model_formats() -> Iterable[ModelFormatInfo]:  # type: ignore[empty-body]
+    """Yield one record for each kind of foreign model folder that can be read."""
+
+
 HOOKS: dict[str, str] = {
     "l2l_restorers": "restorer",
     "l2l_losses": "loss",
     "l2l_augmenters": "augmenter",
     "l2l_metrics": "metric",
     "l2l_ops": "ops",
+    "l2l_model_formats": "model_format",
 }
 """Each hook, and the kind of record that it yields."""

@@ -148,6 +148,9 @@ class RestorerInfo(ComponentInfo):
         Numbers of spatial dimensions that the method works in.
     trains : bool, optional
         False for an engine that only predicts (ONNX).
+    devices : str, optional
+        ``"package.module:function"``, as in :class:`OpsInfo`, for an engine without array
+        operations of its own.
     """
 
     kind: ClassVar[str] = "restorer"
@@ -158,6 +161,7 @@ class RestorerInfo(ComponentInfo):
         default=frozenset({2, 3}), converter=_numbers, validator=_are_dimensions
     )
     trains: bool = field()
+    devices: str = field(default="", validator=_is_target_or_empty)
 
     @trains.default
     def _trains(self) -> bool:
@@ -217,7 +221,15 @@ class OpsInfo(ComponentInfo):
     devices: str = field(default="", validator=_is_target_or_empty)
 
 
+@define(frozen=True, kw_only=True)
+class ModelFormatInfo(ComponentInfo):
+    """Model folders of another software, see :class:`l2l_core.components.ModelFormat`."""
+
+    kind: ClassVar[str] = "model_format"
+
+
 KINDS: dict[str, type[ComponentInfo]] = {
-    info.kind: info for info in (RestorerInfo, LossInfo, AugmenterInfo, MetricInfo, OpsInfo)
+    info.kind: info
+    for info in (RestorerInfo, LossInfo, AugmenterInfo, MetricInfo, OpsInfo, ModelFormatInfo)
 }
 """The kinds of component, and the record of each."""

@@ -93,7 +93,7 @@ class Registry:
         Parameters
         ----------
         kind : str
-            One of ``restorer``, ``loss``, ``augmenter``, ``metric``, ``ops``.
+            One of ``restorer``, ``loss``, ``augmenter``, ``metric``, ``ops``, ``model_format``.
         name : str
             Its name.
         engine : str, optional

@@ -159,7 +159,7 @@ class Restorer(ABC):
         TrainingDivergedError
             If the loss is not finite.
         """
-        raise TypeError(f"{type(self).__name__} is a filter without training; it has no fit()")
+        raise TypeError(f"{type(self).__name__} is not trained here; it has no fit()")
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the model's tensors, in the one layout that all engines of this name share."""
@@ -189,6 +189,20 @@ class Restorer(ABC):
     def freeze(self, stage: int) -> None:
         """Finish the statistics of `stage`; from now on they are constants."""
         raise TypeError(f"{type(self).__name__} declares no statistics stages")
+
+    def export_onnx(self) -> bytes | None:
+        """Return what :meth:`restore` computes as an ONNX graph, for other software.
+
+        Its input is ``image`` (N, C, [Z,] Y, X) float32, normalised, with open N and sides; its
+        outputs have the names and shapes of ``geometry.outputs``.  Which image it expects, and in
+        what units it answers, the core writes beside it.
+
+        Returns
+        -------
+        bytes or None
+            The serialised model; None where the method cannot be written as a graph.
+        """
+        return None
 
     def close(self) -> None:  # noqa: B027 - most restorers hold nothing
         """Give back what the restorer holds on its device."""

@@ -162,17 +162,35 @@ def write_model(
         )
     with replacing(folder, "model") as new:
         new.mkdir()
-        sha256 = tensor_file.save(new / WEIGHTS, state)
-        described = evolve(
-            record,
-            format_version=FORMAT_VERSION,
-            tensors=tensor_file.describe(state),
-            weights_sha256=sha256,
-        )
-        facts = _to_facts(described)
-        facts["sha256"] = fingerprint(facts)
+        facts = _identified(record, state, tensor_file.save(new / WEIGHTS, state))
         (new / FACTS).write_text(to_json(facts), encoding="utf-8")
     return structure(facts, ModelRecord)
+
+
+def identified(record: ModelRecord, state: dict[str, NDArray[Any]]) -> ModelRecord:
+    """Return a record with tensors and hashes filled in, as if the model had been written.
+
+    A model that was read from elsewhere has the identity that it gets when it is written.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is of a kind that a file cannot hold.
+    """
+    return structure(_identified(record, state, tensor_file.encode(state)[1]), ModelRecord)
+
+
+def _identified(
+    record: ModelRecord, state: dict[str, NDArray[Any]], weights_sha256: str
+) -> dict[str, Any]:
+    described = evolve(
+        record,
+        format_version=FORMAT_VERSION,
+        tensors=tensor_file.describe(state),
+        weights_sha256=weights_sha256,
+    )
+    facts = _to_facts(described)
+    return {**facts, "sha256": fingerprint(facts)}
 
 
 def _has_content(folder: Path) -> bool:

@@ -38,15 +38,13 @@ def describe(tensors: Mapping[str, NDArray[Any]]) -> dict[str, TensorRecord]:
     }
 
 
-def save(path: Path, tensors: Mapping[str, NDArray[Any]]) -> str:
-    """Write tensors and return the SHA-256 of the file.
+def encode(tensors: Mapping[str, NDArray[Any]]) -> tuple[bytes, str]:
+    """Return the content of a file of these tensors, and its SHA-256.
 
     Raises
     ------
     ModelError
         If a tensor is of a kind that a file cannot hold.
-    OSError
-        If the file cannot be written.
     """
     for name, tensor in tensors.items():
         if np.asarray(tensor).dtype.kind not in "biuf":
@@ -57,8 +55,22 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]]) -> str:
     # safetensors writes the memory of an array that is not contiguous as if it were, without a
     # word; ascontiguousarray would turn a scalar into an array of one.
     content = safetensors.save({k: np.asarray(v, order="C") for k, v in tensors.items()})
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def save(path: Path, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Write tensors and return the SHA-256 of the file.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is of a kind that a file cannot hold.
+    OSError
+        If the file cannot be written.
+    """
+    content, sha256 = encode(tensors)
     path.write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
+    return sha256
 
 
 def load(

@@ -12,8 +12,13 @@ from l2l_core.models.run_folder import RunFolder
 from l2l_core.workflows.array_restoration import Model, counted
 from l2l_core.workflows.engines import choose, info_of
 from l2l_core.workflows.filters import filter_names, make_filter
+from l2l_core.workflows.foreign_models import format_of, format_summaries, read_foreign
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from l2l_core.components.restorer import Restorer
     from l2l_core.models.model_file import ModelRecord
 
@@ -26,8 +31,8 @@ def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -
     Parameters
     ----------
     where : str or Path
-        A model folder, a run folder, or a filter without training by name, such as
-        ``"gaussian"`` or ``"gaussian:sigma=1.5"``.
+        A model folder, a run folder, the folder of a CARE model of CSBDeep, or a filter without
+        training by name, such as ``"gaussian"`` or ``"gaussian:sigma=1.5"``.
     backend : str, optional
         Engine that computes it; ``"auto"`` is the GPU's framework where there is a GPU, otherwise
         the first that is installed of ONNX, torch and TensorFlow.
@@ -44,6 +49,8 @@ def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -
         If there is neither such a folder nor such a filter.
     ModelDamagedError, ModelVersionError
         If the folder was altered, or written by a newer version.
+    UnsupportedModelError
+        If it is another software's model that cannot be run here.
     ComponentError
         If the method or the engine is not installed.
     DeviceError
@@ -56,9 +63,9 @@ def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -
     >>> blur.restore(np.zeros((32, 32), np.uint16), axes="YX").dtype
     dtype('float32')
     """
-    folder = _model_folder(Path(where))
-    if folder is not None:
-        return _from_folder(folder, backend, device)
+    found = read_any(where)
+    if found is not None:
+        return _ready(*found, backend, device)
     restorer, record = make_filter(str(where), backend, device)
     engine = info_of(choose(record.restorer, backend, device=device)).engine
     return Model(restorer, record, where=str(where), engine=engine)
@@ -69,25 +76,62 @@ def find_record(where: str | Path) -> ModelRecord:
 
     Raises
     ------
-    ModelNotFoundError, ModelDamagedError, ModelVersionError
+    ModelNotFoundError, ModelDamagedError, ModelVersionError, UnsupportedModelError
         As :func:`load_model`.
     """
     folder = _model_folder(Path(where))
-    if folder is None:
+    if folder is not None:
+        return read_record(folder)
+    return existing(where)[0]
+
+
+def existing(where: str | Path) -> tuple[ModelRecord, dict[str, NDArray[Any]]]:
+    """Return what is known of a model, and its tensors; a filter's name is no such model.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelDamagedError, ModelVersionError, UnsupportedModelError
+        As :func:`load_model`.
+    """
+    found = read_any(where)
+    if found is None:
         raise ModelNotFoundError(
             f"no model at {where}: there is no such folder; expected a model or run folder"
         )
-    return read_record(folder)
+    record, state, place = found
+    _check_numbers(record, place)
+    return record, state
+
+
+def read_any(where: str | Path) -> tuple[ModelRecord, dict[str, NDArray[Any]], str] | None:
+    """Read the model that a path means, ours or another software's; None where it means none.
+
+    Returns
+    -------
+    ModelRecord, dict of ndarray, str
+        The last is where it was found.
+    """
+    path = Path(where)
+    if (folder := _model_folder(path)) is not None:
+        return *read_model(folder), str(folder)
+    if (foreign := format_of(path)) is not None:
+        return *read_foreign(path, foreign), str(path)
+    _refuse_other_folders(path)
+    return None
 
 
 def _model_folder(path: Path) -> Path | None:
-    """Return the folder of the model that a path means, None where it means none."""
+    """Return the folder of our model that a path means, None where it means none."""
     if path.name == "model.json" and path.is_file():
         return path.parent
     for folder in (path, path / "model"):
         # Weights alone are a model as well, a damaged one.
         if is_model(folder) or (folder / WEIGHTS).is_file():
             return folder
+    return None
+
+
+def _refuse_other_folders(path: Path) -> None:
     if RunFolder.exists(path):
         status = RunFolder.open(path).record.status
         raise ModelNotFoundError(
@@ -97,20 +141,21 @@ def _model_folder(path: Path) -> Path | None:
     if path.exists() and str(path) not in filter_names():
         raise ModelNotFoundError(
             f"no model at {path}: there is no model.json in it; expected a model or run folder "
-            f"that training wrote, or a filter without training: {', '.join(filter_names())}"
+            f"that training wrote, {format_summaries()}or a filter without training: "
+            f"{', '.join(filter_names())}"
         )
-    return None
 
 
-def _from_folder(folder: Path, backend: str, device: str) -> Model:
-    record, state = read_model(folder)
+def _ready(
+    record: ModelRecord, state: dict[str, NDArray[Any]], where: str, backend: str, device: str
+) -> Model:
     try:
         registration = choose(record.restorer, backend, "predict", device=device)
     except UnknownComponentError as error:
         if backend != "auto":
             raise
         raise UnknownComponentError(
-            f"the model in {folder} needs restorer {record.restorer!r} of {record.supplier}, which "
+            f"the model in {where} needs restorer {record.restorer!r} of {record.supplier}, which "
             f"is not installed here; install that package ({error})"
         ) from error
     engine = info_of(registration).engine
@@ -123,17 +168,17 @@ def _from_folder(folder: Path, backend: str, device: str) -> Model:
         channels_out=record.channels_out,
         device=device,
     )
-    _check_numbers(record, folder)
+    _check_numbers(record, where)
     restorer.load_state(state)
-    return Model(restorer, record, where=str(folder), engine=engine)
+    return Model(restorer, record, where=where, engine=engine)
 
 
-def _check_numbers(record: ModelRecord, folder: Path) -> None:
+def _check_numbers(record: ModelRecord, where: str) -> None:
     """Refuse a record whose normalisation cannot be undone, before anything is computed."""
     sides = record.normalization
     if sides.output == "target" and sides.target.numbers is None:
         raise ModelDamagedError(
-            f"the model in {folder} gives the target's units and has no numbers of the target; "
+            f"the model in {where} gives the target's units and has no numbers of the target; "
             "train it again"
         )
     for name, side, count in (
@@ -142,6 +187,6 @@ def _check_numbers(record: ModelRecord, folder: Path) -> None:
     ):
         if side.numbers is not None and side.numbers.channels != count:
             raise ModelDamagedError(
-                f"the model in {folder} has {counted(count)} as {name} and numbers for "
+                f"the model in {where} has {counted(count)} as {name} and numbers for "
                 f"{side.numbers.channels}; train it again"
             )

@@ -291,6 +291,10 @@ class _Run:
         model = write_model(self.folder.model, self._model_record(fit), state)
         self.folder.update(status="finished", result={**unstructure(fit)})
         self.display.message(f"wrote the model {self.folder.model}")
+        from l2l_core.workflows.export import export_after_training
+
+        graph = self.folder.path / "model.onnx"
+        export_after_training(self.restorer, model, graph, self.display.message)
         self.report(model)
 
     def report(self, model: ModelRecord) -> None:

@@ -81,3 +81,15 @@ def test_doctor_tells_torch_and_its_devices(capsys: pytest.CaptureFixture[str]) 
     ]
     assert engine["version"] == torch.__version__
     assert any(device.startswith("cpu") for device in engine["devices"])
+
+
+def test_doctor_tells_onnx_which_has_no_array_operations(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert main(["doctor", "--json"]) == 0
+    engines = {found["name"]: found for found in json.loads(capsys.readouterr().out)["engines"]}
+    assert engines["onnx"]["available"]
+    assert engines["onnx"]["version"] == version("onnx")
+    assert engines["onnx"]["devices"][-1] == f"cpu (1 threads; ONNX Runtime {runtime.__version__})"

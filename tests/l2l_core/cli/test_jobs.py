@@ -181,7 +181,7 @@ def test_a_damaged_model_is_refused_with_its_reason(l2l, trained, plane, tmp_pat
         ("data.target=other", ("48 x 52", "30 x 30", "pair-0001")),
         ("patches.shape=[128, 128]", ("48", "128")),
         ("data.axes=ZYX", ("ZYX",)),
-        ("restorer.backend=tensorflow", ("tensorflow",)),
+        ("restorer.backend=jax", ("jax", "torch")),
         ("trian.epochs=3", ("trian", "train")),
         ("train.epochs='3'", ("whole number", "train.epochs")),
         ("train.epochs=0", ("train.epochs",)),

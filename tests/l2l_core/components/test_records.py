@@ -8,6 +8,7 @@ from l2l_core.components import (
     AugmenterInfo,
     LossInfo,
     MetricInfo,
+    ModelFormatInfo,
     OpsInfo,
     RestorerInfo,
 )
@@ -53,6 +54,7 @@ def test_kinds_name_their_records() -> None:
         "augmenter": AugmenterInfo,
         "metric": MetricInfo,
         "ops": OpsInfo,
+        "model_format": ModelFormatInfo,
     } == KINDS
 
 

@@ -21,6 +21,7 @@ from l2l_core.models.model_file import (
     write_model,
 )
 from l2l_core.models.run_folder import RunFolder, RunRecord
+from l2l_core.workflows.engines import choose
 from l2l_core.workflows.model import load_model
 
 OPTIONS = {"depth": 1, "kernel": 3, "first_filters": 4}
@@ -67,7 +68,7 @@ def test_a_model_folder_a_run_folder_and_a_file_name_one_model(folder):
     padded = np.pad(numbers, ((0, 1), (0, 1)), mode="reflect")
     expected = 100 + 10 * network().restore(padded[None, None])["mean"][0, 0, :37, :45]
     np.testing.assert_allclose(results[0], expected, rtol=1e-4)
-    assert models[0].engine == "torch"
+    assert models[0].engine == choose("care").info.engine
     assert models[0].info.tensors
 
 
@@ -111,9 +112,9 @@ def test_nothing_there():
 def test_a_folder_of_something_else(tmp_path):
     with pytest.raises(ModelNotFoundError, match=r"there is no model.json in it; expected a model"):
         load_model(tmp_path)
-    (tmp_path / "weights.h5").touch()
-    with pytest.raises(ModelNotFoundError, match=r"weights.h5: there is no model.json"):
-        load_model(tmp_path / "weights.h5")
+    (tmp_path / "weights.pt").touch()
+    with pytest.raises(ModelNotFoundError, match=r"weights.pt: there is no model.json"):
+        load_model(tmp_path / "weights.pt")
 
 
 def test_a_run_that_is_not_finished(tmp_path):

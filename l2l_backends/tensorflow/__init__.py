@@ -1,0 +1,1 @@
+"""The TensorFlow engine.  Importing this package does not import TensorFlow."""
