@@ -9,8 +9,8 @@ from l2l_core.components.model_format import ModelContent
 from l2l_core.components.options import structure, unstructure
 from l2l_core.components.registry import load, registry
 from l2l_core.errors import ComponentError, ModelError, OutputError
+from l2l_core.images.replacing import replacing
 from l2l_core.models.facts import plain
-from l2l_core.models.folders import replacing
 from l2l_core.models.model_file import ModelRecord, NormalizationRecord, identified, write_model
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ def export_model(
         source=record.training.get("imported", {}),
     )
     with replacing(out, f"{format} model") as new:
+        new.mkdir()
         return made.write(new, content)
 
 
