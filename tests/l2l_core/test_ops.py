@@ -29,10 +29,11 @@ def _suite(name):
 globals().update({f"Test{name.title()}Ops": _suite(name) for name in FRAMEWORKS})
 
 
-def test_a_framework_beside_numpy_is_compared():
-    if find_spec("torch") is None:
-        pytest.skip("NO FRAMEWORK IS COMPARED WITH NUMPY: torch is not installed")
-    assert "torch" in FRAMEWORKS
+@pytest.mark.parametrize("name", ["torch", "tensorflow"])
+def test_the_frameworks_are_compared_with_numpy(name):
+    if find_spec(name) is None:
+        pytest.skip(f"{name.upper()} IS NOT COMPARED WITH NUMPY: it is not installed")
+    assert name in FRAMEWORKS
     assert set(FRAMEWORKS) == set(differentiable_ops())
 
 

@@ -90,7 +90,6 @@ def test_the_engine_trains_in_silence_without_torch_whatever_the_settings_of_ker
     assert done.stderr == ""
 
 
-@needs_tensorflow
 def test_an_import_that_fails_tells_all_that_was_written_meanwhile(tmp_path):
     (tmp_path / "tensorflow.py").write_text(
         "import os; os.write(2, b'I0000 00:00:1 1 cuda.cc:1] driver too old\\n'); raise OSError(7)",
