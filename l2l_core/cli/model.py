@@ -99,7 +99,8 @@ def _normalized(side: SideNormalization) -> str:
         f"(x - {offset:g}) / {scale:g}"
         for offset, scale in zip(side.numbers.offset, side.numbers.scale, strict=True)
     )
-    return f"{how} of each {spec.scope}; over the training set {numbers}"
+    of = "each image; over the training set" if spec.scope == "image" else "all training images:"
+    return f"{how} of {of} {numbers}"
 
 
 def _parameters(record: ModelRecord) -> int:

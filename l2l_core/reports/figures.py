@@ -149,7 +149,7 @@ def panel_figure(
             limits = display_range(field.cut(image))
             _show(axes, image, box, limits, theme)
             if row == 0:
-                axes.set_title(name.capitalize(), color=theme.ink, fontsize=11, pad=5)
+                axes.set_title(name[:1].upper() + name[1:], color=theme.ink, fontsize=11, pad=5)
                 axes.set_xlabel(_caption(limits), color=theme.ink, fontsize=7.5, labelpad=3)
                 _outline(axes, crop)
             else:

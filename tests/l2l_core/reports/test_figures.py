@@ -56,6 +56,11 @@ def test_all_images_show_the_same_pixels_in_a_range_that_is_stated():
     assert [line.get_label() for line in profile.lines] == list(shown.images)
 
 
+def test_abbreviations_in_names_keep_their_capitals():
+    fields = panel_figure(example(names=("input", "L2L, mse")), profile=False).axes[:2]
+    assert [axes.get_title() for axes in fields] == ["Input", "L2L, mse"]
+
+
 def test_the_enlarged_crop_is_the_framed_part_of_the_image():
     shown = example(names=("input",))
     field, crop = panel_figure(shown, profile=False).axes
