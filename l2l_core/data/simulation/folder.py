@@ -11,8 +11,9 @@ from attrs import define
 
 from l2l_core.data.simulation.pairs import SPECIMENS, SimulationOptions, simulate_pair
 from l2l_core.data.simulation.streams import pair_seeds
-from l2l_core.errors import DataError, OutputError
+from l2l_core.errors import DataError, ImageError, OutputError
 from l2l_core.images.image import Length
+from l2l_core.images.reading import open_image
 from l2l_core.images.replacing import replacing
 from l2l_core.images.writing import write_image
 
@@ -62,7 +63,8 @@ def write_pairs(
     DataError
         If there is no such specimen, or `pairs` or `seed` is out of range.
     OutputError
-        If the folder holds simulated pairs already, or cannot be written.
+        If the folder holds simulated pairs already, or other images under their names, or cannot
+        be written.
     """
     if specimen not in SPECIMENS:
         raise DataError(
@@ -90,6 +92,7 @@ def write_pairs(
         pair = simulate_pair(options, pair_seed)
         for part in ("input", "benchmark", "truth"):
             path: Path = getattr(written, part) / name
+            _refuse_foreign(path)
             write_image(
                 path,
                 getattr(pair, part),
@@ -113,3 +116,17 @@ def write_pairs(
     with replacing(written.parameters) as temporary:
         temporary.write_text(json.dumps(parameters, indent=2) + "\n", encoding="utf-8")
     return written
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse to replace an image that is not simulated; what an interruption left may be."""
+    if not path.exists():
+        return
+    try:
+        made = open_image(path).info.metadata.get("provenance")
+    except ImageError:
+        made = None
+    if not (isinstance(made, dict) and "simulated" in made):
+        raise OutputError(
+            f"{path} exists and was not simulated, so it is not replaced; choose another folder"
+        )

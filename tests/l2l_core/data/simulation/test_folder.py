@@ -59,3 +59,17 @@ def test_what_cannot_be_simulated_is_refused(tmp_path, specimen, pairs, seed, me
     with pytest.raises(DataError, match=message):
         write_pairs(specimen, tmp_path, pairs, seed)
     assert not list(tmp_path.iterdir())
+
+
+def test_images_of_something_else_are_not_replaced_and_an_interrupted_set_is_finished(tmp_path):
+    written = write_pairs("filaments", tmp_path / "set", 2, 5, SMALL)
+    pixels = open_image(written.input / "pair-0002.ome.tif").read()
+    written.parameters.unlink()
+    again = write_pairs("filaments", tmp_path / "set", 2, 5, SMALL)
+    np.testing.assert_array_equal(open_image(again.input / "pair-0002.ome.tif").read(), pixels)
+    (tmp_path / "mine" / "input").mkdir(parents=True)
+    precious = tmp_path / "mine" / "input" / "pair-0001.ome.tif"
+    precious.write_bytes(b"three years of work")
+    with pytest.raises(OutputError, match="was not simulated"):
+        write_pairs("filaments", tmp_path / "mine", 1, 5, SMALL)
+    assert precious.read_bytes() == b"three years of work"
