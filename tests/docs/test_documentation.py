@@ -156,7 +156,7 @@ def components() -> list[tuple[str, str]]:
     found = [
         (kind, registration.info.name)
         for kind in KINDS
-        if kind != "ops"
+        if kind not in ("ops", "model_format")  # neither has options
         for registration in registry().of_kind(kind)
         if registration.own
     ]
