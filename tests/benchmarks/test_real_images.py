@@ -12,10 +12,21 @@ from tests.benchmarks.real_images import EVERYWHERE, gaussians, microtubules, sc
 pytestmark = pytest.mark.real_data
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """A network this small is faster in one thread, above all beside other processes."""
+    torch = pytest.importorskip("torch", reason="training needs the torch engine")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def test_the_noisy_label_and_the_best_gaussian_score_as_they_are_known_to(real_data: Path):
     task = vesicles(real_data, [1])
     raw = score(task, task.pixels(), EVERYWHERE)
-    assert raw == {"NRMSE": pytest.approx(0.531, abs=5e-4), "SSIM": pytest.approx(0.487, abs=5e-4)}
+    assert raw["NRMSE"] == pytest.approx(0.531, abs=5e-4)
+    assert raw["SSIM"] == pytest.approx(0.487, abs=5e-4)
     best = gaussians(task, EVERYWHERE)
     assert best["NRMSE"] == (0.75, pytest.approx(0.448, abs=5e-4))
     assert best["SSIM"] == (0.5, pytest.approx(0.591, abs=5e-4))
@@ -25,7 +36,7 @@ def test_a_short_training_on_the_other_planes_beats_the_noisy_label(
     real_data: Path, tmp_path: Path
 ):
     task = vesicles(real_data, [1])
-    short = ("train.epochs=3", "train.steps_per_epoch=40")
+    short = ("train.epochs=2", "train.steps_per_epoch=40")
     run = train(task.config, tmp_path / "run", overrides=(*task.places, *short))
     with load_model(run.folder) as model:
         restored = score(task, model.restore(task.pixels(), "ZYX"), EVERYWHERE)
