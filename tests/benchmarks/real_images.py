@@ -191,10 +191,13 @@ def gaussians(task, region):
     return best
 
 
-def restored(task, loss, seed, out):
+def restored(task, loss, seed, out, backend):
     """Train, unless it is done, and return the restoration of all planes."""
     run = out / "runs" / f"{task.name}-{loss}-{seed}"
     overrides = (*task.places, f"loss.name={loss}", *LOSSES[loss], f"seed={seed}")
+    if backend != "auto":
+        run = run.with_name(f"{run.name}-{backend}")
+        overrides += (f"restorer.backend={backend}",)
     display = TrainingProgress()
     try:
         train(task.config, run, resume=True, overrides=overrides, display=display)
@@ -202,15 +205,21 @@ def restored(task, loss, seed, out):
         display.close()
     place = out / "restored" / f"{run.name}.ome.tif"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with load_model(run) as model:
+    with load_model(run, backend=backend) as model:
         restore_file(model, task.source, place, restart=True)
     return open_image(place).read()
 
 
-def measure(task, seeds, out):
+def tabulate(task, seeds, out, backends=("auto",)):
     """Train with every loss and seed; return the table."""
     pixels = task.pixels()
-    images = {loss: [restored(task, loss, seed, out) for seed in seeds] for loss in LOSSES}
+    images = {
+        loss if backend == "auto" else f"{loss} on {backend}": [
+            restored(task, loss, seed, out, backend) for seed in seeds
+        ]
+        for loss in LOSSES
+        for backend in backends
+    }
     # By method, the stacks that are scored: one for each seed.
     stacks = {
         "input": [pixels],
@@ -272,15 +281,17 @@ def main():
     parser.add_argument("names", nargs="*", help=f"of {', '.join(TASKS)}; all by default")
     parser.add_argument("--out", type=Path, default=Path("bench/real-images"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument(
+        "--backends", nargs="+", default=["auto"], help="engines that train, side by side"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(TASKS):
         parser.error(f"no images {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
     if not data_folder().is_dir():
         parser.error(f"there is no folder {data_folder()}; name the real images in L2L_REAL_DATA")
     for name in arguments.names or TASKS:
-        result = measure(
-            TASKS[name](data_folder(), arguments.seeds), arguments.seeds, arguments.out
-        )
+        task = TASKS[name](data_folder(), arguments.seeds)
+        result = tabulate(task, arguments.seeds, arguments.out, arguments.backends)
         print(write(result, arguments.out, name).read_text(encoding="utf-8"))
 
 
