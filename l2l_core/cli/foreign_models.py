@@ -21,7 +21,7 @@ def import_csbdeep(folder: str, out: str, weights: str) -> None:
     record = import_model(folder, out, format="csbdeep", weights=weights)
     imported = record.training["imported"]
     say(
-        f"{out}: {record.restorer}, {record.axes}, {record.channels_in} channels in, "
+        f"{out}: {record.restorer}, {record.axes}, {record.channels_in} in, "
         f"{record.channels_out} out, from {imported['weights']}"
     )
 
