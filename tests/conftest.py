@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -73,6 +74,18 @@ def install(site: Path) -> Callable[..., None]:
         registry.cache_clear()
 
     return installed
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let the processes that a test starts be interrupted.
+
+    What runs in the background of a shell, a job of continuous integration for one, begins with
+    SIGINT ignored, and its children inherit that.
+    """
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture(scope="session")

@@ -149,6 +149,7 @@ def test_interrupted_work_says_what_is_safe_and_exits_with_130(
     assert capsys.readouterr().err.splitlines()[-1] == "stopped; epoch 3 is safe in runs/a"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_real_interrupt_exits_with_130_and_without_a_traceback(
     install: Install, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bytes(config, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_130_and_says_what_is_safe(config, tmp_path):
     run = tmp_path / "run"
     process = start(config, run, "--set", "train.epochs=500")
