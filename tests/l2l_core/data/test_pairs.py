@@ -1,5 +1,4 @@
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,12 +227,9 @@ def test_channels_have_to_agree_over_the_images(tmp_path):
 
 
 @pytest.mark.real_data
-def test_real_pairs_open():
-    folder = Path(__file__).parents[4] / "shared" / "data" / "vesicles-two-labels"
-    if not folder.is_dir():
-        pytest.skip("the real images are not here")
+def test_real_pairs_open(real_data):
     data = DataConfig(
         input="label_a.ome.tif", target="label_b.ome.tif", select=SelectConfig(z="0:14")
     )
-    (pair,) = find_pairs(data, folder).pairs
+    (pair,) = find_pairs(data, real_data / "vesicles-two-labels").pairs
     assert pair.sizes == {"T": 1, "Z": 14, "Y": 152, "X": 172}

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,6 @@ from l2l_core.config import (
 )
 from l2l_core.data.training_set import prepare
 from l2l_core.errors import DataError, PairingError, StatisticsError, UnknownComponentError
-
-REAL = Path(__file__).parents[4] / "shared" / "data"
 
 
 def _save(path, array):
@@ -183,8 +180,7 @@ def test_partners_of_other_shape_are_named(folder):
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real images are not beside the checkout")
-def test_two_labels_of_real_vesicles():
+def test_two_labels_of_real_vesicles(real_data):
     said = []
     config = RunConfig(
         data=DataConfig(
@@ -195,7 +191,7 @@ def test_two_labels_of_real_vesicles():
         patches=PatchesConfig(shape=(64, 64)),
         augment=(AugmenterConfig(name="zoom"), AugmenterConfig(name="rotate90")),
     )
-    found = prepare(config, REAL, announce=said.append)
+    found = prepare(config, real_data, announce=said.append)
     assert "planes 0 to 11 (of 14 used) train, 13 validate" in said[0]
     both = [found.samples[i] for i in range(64)]
     # Two labels of one structure: what the augmentation does to one it does to the other.
@@ -204,8 +200,7 @@ def test_two_labels_of_real_vesicles():
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real images are not beside the checkout")
-def test_frames_of_real_microtubules_make_a_noise2noise_set():
+def test_frames_of_real_microtubules_make_a_noise2noise_set(real_data):
     config = RunConfig(
         data=DataConfig(
             input="microtubules-repeats/TIRF_200Hz.tif",
@@ -214,7 +209,7 @@ def test_frames_of_real_microtubules_make_a_noise2noise_set():
             target_select=SelectConfig(t="8:16"),
         ),
     )
-    found = prepare(config, REAL)
+    found = prepare(config, real_data)
     sample = found.samples[0]
     assert sample.input.shape == sample.target.shape == (1, 128, 128)
     assert not np.array_equal(sample.input, sample.target)
