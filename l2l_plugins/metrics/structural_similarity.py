@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,8 +23,9 @@ class _Similarity(Metric):
 
     title = "SSIM"
 
+    @abstractmethod
     def _loss(self, data_range: float) -> SsimLoss | MsSsimLoss:
-        raise NotImplementedError
+        """Return the loss whose arithmetic this is, for a data range."""
 
     def __call__(
         self,
