@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from l2l_core.components.restorer import Restorer
 
     Progress = Callable[[int, int], None]
+    Read = Callable[[tuple[slice, ...]], NDArray[Any]]
 
 _BATCH_PIXELS = 1024 * 1024
 """Pixels that go into one call where nobody says how many; small tiles are put together."""
@@ -76,15 +77,17 @@ def restore_array(
     """
     geometry = restorer.geometry
     _check_input(array, restorer)
-    pixels, missing = _filled(array, fill, normalizes=restorer.normalizes)
-    tiles = plan(pixels.shape[1:], _tiled(geometry), tile)
-    restored = _until_it_fits(restorer, pixels, tiles, batch, progress)
+    pixels, missing = filled(array, fill, normalizes=restorer.normalizes)
+    tiles = plan(pixels.shape[1:], tiled(geometry), tile)
+    restored, _ = restore_tiles(
+        restorer, lambda at: pixels[(slice(None), *at)], tiles, batch=batch, progress=progress
+    )
     if missing is not None:
-        _blank(restored, missing, geometry)
+        blank(restored, missing, geometry)
     return restored
 
 
-def _tiled(geometry: Geometry) -> Geometry:
+def tiled(geometry: Geometry) -> Geometry:
     """Return a geometry of which the plan has one tile where there are global statistics."""
     return evolve(geometry, halo=None) if geometry.statistics_stages else geometry
 
@@ -103,10 +106,23 @@ def _check_input(array: NDArray[Any], restorer: Restorer) -> None:
         )
 
 
-def _filled(
+def filled(
     array: NDArray[Any], fill: float | Sequence[float] | None, *, normalizes: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-    """Return the image without missing pixels, and where they are (None where there are none)."""
+    """Return pixels of which none is missing, and where some were.
+
+    Parameters
+    ----------
+    array : ndarray
+        (C, [Z,] Y, X), of any real dtype.
+    fill, normalizes
+        As for :func:`restore_array` and of its restorer.
+
+    Returns
+    -------
+    ndarray of float32, ndarray of bool or None
+        The second is ([Z,] Y, X), None where nothing is missing.
+    """
     pixels = np.asarray(array, dtype=np.float32)
     finite = np.isfinite(pixels)
     if finite.all():
@@ -126,10 +142,20 @@ def _filled(
     return pixels, np.asarray(~finite.all(axis=0))
 
 
-def _blank(
+def blank(
     restored: dict[str, NDArray[np.float32]], missing: NDArray[np.bool_], geometry: Geometry
 ) -> None:
-    """Write NaN where nothing was measured."""
+    """Write NaN where nothing was measured.
+
+    Parameters
+    ----------
+    restored : dict of ndarray
+        (C_out, [Z,] Y, X) each; changed in place.
+    missing : ndarray of bool
+        Over ``geometry.axes``, of the same region.
+    geometry : Geometry
+        The restorer's.
+    """
     names = list(geometry.axes)
     for axis in reversed(range(len(names))):
         if names[axis] not in geometry.output_axes:
@@ -146,19 +172,42 @@ def _blank(
             np.copyto(values, np.nan, where=missing)
 
 
-def _until_it_fits(
+def restore_tiles(
     restorer: Restorer,
-    pixels: NDArray[np.float32],
+    read: Read,
     tiles: Plan,
-    batch: int | None,
-    progress: Progress | None,
-) -> dict[str, NDArray[np.float32]]:
-    """Restore with smaller batches, then smaller tiles, until the device has memory for them."""
-    together = batch or max(1, _BATCH_PIXELS // prod(tiles.tile))
-    together = min(together, len(tiles))
+    *,
+    batch: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, NDArray[np.float32]], tuple[int, ...]]:
+    """Restore the region of a plan, with smaller batches, then smaller tiles, until they fit.
+
+    Parameters
+    ----------
+    restorer : Restorer
+    read : callable
+        Takes slices along ``geometry.axes``, in pixels of the image, and returns (C, [Z,] Y, X)
+        float32 without a missing pixel.
+    tiles : Plan
+    batch, progress
+        As for :func:`restore_array`.
+
+    Returns
+    -------
+    dict of ndarray
+        (C_out, [Z,] Y, X) each, over the plan's region.
+    tuple of int
+        Sides of the tile that the device had memory for; worth knowing for the next region.
+
+    Raises
+    ------
+    OutOfMemory, ComponentError
+        As :func:`restore_array`.
+    """
+    together = min(batch or max(1, _BATCH_PIXELS // prod(tiles.tile)), len(tiles))
     while True:
         try:
-            return _restore(restorer, pixels, tiles, together, progress)
+            return _restore(restorer, read, tiles, together, progress), tiles.tile
         except OutOfMemory as error:
             if together > 1:
                 together = max(1, together // 2)
@@ -166,7 +215,7 @@ def _until_it_fits(
             smaller = halved(tiles)
             if smaller is None:
                 raise OutOfMemory(_out_of_memory(restorer, tiles, error)) from error
-            tiles = plan(tiles.shape, tiles.geometry, smaller)
+            tiles = plan(tiles.shape, tiles.geometry, smaller, region=tiles.region)
 
 
 def _out_of_memory(restorer: Restorer, tiles: Plan, error: OutOfMemory) -> str:
@@ -185,7 +234,7 @@ def _out_of_memory(restorer: Restorer, tiles: Plan, error: OutOfMemory) -> str:
 
 def _restore(
     restorer: Restorer,
-    pixels: NDArray[np.float32],
+    read: Read,
     tiles: Plan,
     together: int,
     progress: Progress | None,
@@ -193,9 +242,7 @@ def _restore(
     restored: dict[str, NDArray[np.float32]] = {}
     done = 0
     for group in _groups(tiles, together):
-        stack = np.stack(
-            [read_window(lambda at: pixels[(slice(None), *at)], tiles, t) for t in group]
-        )
+        stack = np.stack([read_window(read, tiles, tile) for tile in group])
         outputs = _called(restorer, stack)
         _check_output(restorer, tiles, outputs, len(group))
         for name in tiles.geometry.outputs:

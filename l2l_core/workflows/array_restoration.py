@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from l2l_core.errors import (
-    AxesError,
-    ImageError,
-    ModelError,
-    StatisticsError,
-)
+from l2l_core.errors import ImageError, ModelError, StatisticsError
 from l2l_core.images.axes import AXES, guess_axes, parse_axes, reorder
+from l2l_core.images.image import from_array
 from l2l_core.images.normalization import Normalization, measure
+from l2l_core.images.statistics import measure_moments
 from l2l_core.images.writing import cast as cast_pixels
-from l2l_core.streaming.in_memory import restore_array
+from l2l_core.streaming.boxes import Numbers, restore_box, shifted
+from l2l_core.streaming.frame import Frame, counted, outer_axes
 from l2l_core.workflows.filters import filter_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from l2l_core.components.restorer import Restorer
     from l2l_core.images.image import Image
     from l2l_core.models.model_file import ModelRecord
+    from l2l_core.streaming.tiling import Range
 
     Progress = Callable[[int, int], None]
 
@@ -56,6 +55,8 @@ class Model:
         What computes it; empty for a method without a framework.
     where : str
         Folder that it came from, or the filter's name.
+    each_channel : bool
+        Whether it takes the channels of an image one by one, as a filter of single images does.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Model:
         self.where = where
         self.engine = engine
         # A filter has no channels of its own: it takes those of an image one by one.
-        self._each_channel = not info.tensors and info.restorer in filter_names()
+        self.each_channel = not info.tensors and info.restorer in filter_names()
 
     @property
     def geometry(self) -> Geometry:
@@ -89,7 +90,7 @@ class Model:
         engine = f" on {self.engine}" if self.engine else ""
         channels = (
             "each channel for itself"
-            if self._each_channel
+            if self.each_channel
             else f"{geometry.channels_in} in, {geometry.channels_out} out"
         )
         return (
@@ -116,8 +117,9 @@ class Model:
         The same, in the same order; a channel axis besides where several channels come out, and
         spatial axes more or less where the method has it so.
         """
-        result = set(self._outer(axes)) | set(self.geometry.output_axes)
-        if "C" in axes or (self.geometry.channels_out > 1 and not self._each_channel):
+        outer = outer_axes(axes, self.geometry, each_channel=self.each_channel)
+        result = set(outer) | set(self.geometry.output_axes)
+        if "C" in axes or (self.geometry.channels_out > 1 and not self.each_channel):
             result.add("C")
         found = [axis for axis in axes if axis in result]
         for axis in AXES:
@@ -211,35 +213,35 @@ class Model:
                 f"an array of dtype {array.dtype} is no image; expected integers or real numbers"
             )
         axes = parse_axes(axes or guess_axes(array.shape), array.ndim)
-        self._check(array, axes)
+        frame = self.frame(axes, array.shape)
         kind = self._output_dtype(dtype)
         before = (
             statistics
             if isinstance(statistics, Normalization)
             else self.measure(array, axes, statistics=statistics)
         )
-        after = self._back(before)
-        outer = self._outer(axes)
-        ordered = reorder(array, axes, outer + ("" if self._each_channel else "C") + self.axes)
-        if self._each_channel:
-            ordered = np.expand_dims(ordered, len(outer))
+        numbers = self.numbers(before, self._fill(array, axes))
+        names = ("mean",) if outputs == "mean" else self.geometry.outputs
+        image = from_array(array, axes)
+        count = prod(frame.sizes[axis] for axis in frame.outer)
         results: dict[str, NDArray[Any]] = {}
-        sides = ordered.shape[: len(outer)]
-        for number, index in enumerate(np.ndindex(*sides)):
-            pixels = before.apply(ordered[index]) if before else ordered[index].astype(np.float32)
-            restored = restore_array(
+        for number, box in enumerate(frame.positions()):
+            restored, tile = restore_box(
                 self.restorer,
-                pixels,
+                image,
+                frame,
+                box,
+                numbers,
                 tile=tile,
+                outputs=names,
                 batch=batch,
-                progress=_shifted(progress, number, prod(sides)),
+                progress=shifted(progress, number, count),
             )
-            for name in ("mean",) if outputs == "mean" else self.geometry.outputs:
-                values = _with_units(name, restored[name], after)
-                if name not in results:
-                    results[name] = np.empty((*sides, *values.shape), dtype=kind)
-                results[name][index] = cast_pixels(values, kind)
-        finished = {name: self._in_order(values, outer, axes) for name, values in results.items()}
+            _put(results, restored, frame, box, kind)
+        finished = {
+            name: reorder(values, frame.output_axes, self.output_axes(axes))
+            for name, values in results.items()
+        }
         return finished["mean"] if outputs == "mean" else finished
 
     @property
@@ -247,27 +249,15 @@ class Model:
         """Spatial axes that the method works in."""
         return self.geometry.axes
 
-    def _outer(self, axes: str) -> str:
-        """Return the axes that are gone over one position at a time, in canonical order."""
-        inner = set(self.axes) | (set() if self._each_channel else {"C"})
-        return "".join(axis for axis in AXES if axis in axes and axis not in inner)
+    def frame(self, axes: str, shape: Sequence[int]) -> Frame:
+        """Return how the model sees an image of these axes and this shape.
 
-    def _check(self, array: NDArray[Any], axes: str) -> None:
-        missing = [axis for axis in self.axes if axis not in axes]
-        if missing:
-            raise AxesError(
-                f"the model works in {self.axes}, and the array of axes {axes} has no "
-                f"{', '.join(missing)}; give a volume, or use a model for planes"
-            )
-        if array.size == 0:
-            raise ImageError(f"the array of axes {axes} and shape {array.shape} has no pixels")
-        found = array.shape[axes.index("C")] if "C" in axes else 1
-        wanted = self.geometry.channels_in
-        if found != wanted and not self._each_channel:
-            raise AxesError(
-                f"the model takes {counted(wanted)}, and the array of axes {axes} and shape "
-                f"{array.shape} has {counted(found)}; select those that it was trained on"
-            )
+        Raises
+        ------
+        AxesError, ImageError
+            If the axes or channels are not the model's, or there are no pixels.
+        """
+        return Frame(axes, tuple(shape), self.geometry, self.each_channel)
 
     def _output_dtype(self, dtype: DTypeLike | None) -> np.dtype[Any]:
         if dtype is None:
@@ -324,6 +314,34 @@ class Model:
             )
         return side.numbers
 
+    def numbers(
+        self, before: Normalization | None, fill: tuple[float, ...] | None = None
+    ) -> Numbers:
+        """Return what takes an image to the method's units and back.
+
+        Parameters
+        ----------
+        before : Normalization, optional
+            From :meth:`measure`.
+        fill : tuple of float, optional
+            For each channel what stands in for pixels without a value, where `before` is None.
+
+        Raises
+        ------
+        ModelError
+            If the image's units cannot be put back on the channels that come out.
+        """
+        return Numbers(before, self._back(before), fill)
+
+    def _fill(self, array: NDArray[Any], axes: str) -> tuple[float, ...] | None:
+        """Return the mean of each channel where a filter needs it: it has pixels without a value.
+
+        Over all frames and planes, so that a part of the image gets the same.
+        """
+        if self.restorer.normalizes or array.dtype.kind != "f" or np.isfinite(array).all():
+            return None
+        return tuple(m.mean for m in measure_moments(from_array(array, axes)))
+
     def _back(self, before: Normalization | None) -> Normalization | None:
         """Return the numbers to put back after what was taken away before."""
         record = self.info.normalization
@@ -342,13 +360,6 @@ class Model:
                 "come out in the input's units; train it with normalize.output = 'target'"
             )
         return Normalization(before.offset * count, before.scale * count)
-
-    def _in_order(self, values: NDArray[Any], outer: str, axes: str) -> NDArray[Any]:
-        wanted = self.output_axes(axes)
-        if self._each_channel:
-            values = values[(slice(None),) * len(outer) + (0,)]
-            return reorder(values, outer + self.geometry.output_axes, wanted)
-        return reorder(values, outer + "C" + self.geometry.output_axes, wanted)
 
     def close(self) -> None:
         """Give back what the model holds on its device."""
@@ -369,23 +380,19 @@ class Model:
         return f"<Model {self.describe()}>"
 
 
-def counted(count: int) -> str:
-    """Return a number of channels in words."""
-    return "1 channel" if count == 1 else f"{count} channels"
-
-
-def _with_units(
-    name: str, values: NDArray[np.float32], after: Normalization | None
-) -> NDArray[np.float32]:
-    if after is None:
-        return values
-    # A spread has no zero point: only the mean is shifted.
-    shifted = after if name == "mean" else Normalization((0.0,) * after.channels, after.scale)
-    return shifted.invert(values)
-
-
-def _shifted(progress: Progress | None, number: int, count: int) -> Progress | None:
-    """Return a callback for one of `count` positions that reports on all of them."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, count * total)
+def _put(
+    results: dict[str, NDArray[Any]],
+    restored: Mapping[str, NDArray[np.float32]],
+    frame: Frame,
+    box: Sequence[Range],
+    kind: np.dtype[Any],
+) -> None:
+    """Put one outer position into the results, which begin when the first one comes out."""
+    at = dict(zip(frame.output_axes, box, strict=True))
+    place = tuple(slice(*at[a]) if a in frame.outer else slice(None) for a in frame.output_axes)
+    for name, values in restored.items():
+        if name not in results:
+            sides = zip(frame.output_axes, values.shape, strict=True)
+            shape = [frame.sizes[a] if a in frame.outer else side for a, side in sides]
+            results[name] = np.empty(shape, dtype=kind)
+        results[name][place] = cast_pixels(values, kind)

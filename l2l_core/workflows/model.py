@@ -9,7 +9,8 @@ from l2l_core.components.factory import make_restorer
 from l2l_core.errors import ModelDamagedError, ModelNotFoundError, UnknownComponentError
 from l2l_core.models.model_file import WEIGHTS, is_model, read_model, read_record
 from l2l_core.models.run_folder import RunFolder
-from l2l_core.workflows.array_restoration import Model, counted
+from l2l_core.streaming.frame import counted
+from l2l_core.workflows.array_restoration import Model
 from l2l_core.workflows.engines import choose, info_of
 from l2l_core.workflows.filters import filter_names, make_filter
 from l2l_core.workflows.foreign_models import format_of, format_summaries, read_foreign
