@@ -108,5 +108,9 @@ class DeviceError(L2LError):
     """A device that is asked for does not exist here."""
 
 
+class WorkersError(L2LError):
+    """A cluster that does not answer, or whose workers are gone; what they finished is safe."""
+
+
 class OutputError(L2LError, OSError):
     """An output cannot be written; what was there before is still whole."""
