@@ -96,7 +96,7 @@ def exists(place: Place) -> bool:
         return place.exists()
     if _protocol(place) in _WEB:
         return any(read_document(child(place, name)) is not None for name in DOCUMENTS)
-    files, path = _filesystem(place)
+    files, path = filesystem(place)
     with answering(place):
         return bool(files.exists(path))
 
@@ -119,7 +119,7 @@ def read_document(place: Place) -> bytes | None:
             return None
         except OSError as error:
             raise ImageError(f"{place}: the file cannot be read ({error.strerror})") from error
-    files, path = _filesystem(place)
+    files, path = filesystem(place)
     try:
         with answering(place):
             return bytes(files.cat_file(path))
@@ -180,7 +180,7 @@ def _protocol(place: str) -> str:
     return match.group(1).lower() if match else ""
 
 
-def _filesystem(place: str) -> tuple[Any, str]:
+def filesystem(place: str) -> tuple[Any, str]:
     """Return a file system of fsspec that waits for its answers, and the path within it."""
     with _known(place):
         from fsspec.core import url_to_fs

@@ -67,13 +67,13 @@ def replacing(path: Path, what: str = "file") -> Iterator[Path]:
         if new.is_dir():
             _remove_abandoned(place)
             for file in filter(Path.is_file, new.iterdir()):
-                _flush(file)
-            _flush(new)
+                flush(file)
+            flush(new)
             _swap(new, place)
         else:
-            _flush(new)
+            flush(new)
             new.replace(place)
-        _flush(place.parent)
+        flush(place.parent)
     except OutputError:
         raise
     except OSError as error:
@@ -125,7 +125,7 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have a file or folder written to the disk itself."""
     if path.is_dir():
         # Windows and some network disks flush no folders; the files in it are safe all the same.
