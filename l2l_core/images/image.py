@@ -265,6 +265,25 @@ def cover(shape: Sequence[int], chunks: Sequence[int], limit: int) -> Iterator[t
     """
     if 0 in shape:
         return
+    block = block_sides(shape, chunks, limit)
+    counts = [-(-size // side) for size, side in zip(shape, block, strict=True)]
+    for position in np.ndindex(*counts):
+        yield tuple(
+            slice(i * side, min((i + 1) * side, size))
+            for i, side, size in zip(position, block, shape, strict=True)
+        )
+
+
+def block_sides(shape: Sequence[int], chunks: Sequence[int], limit: int) -> tuple[int, ...]:
+    """Return the sides of the blocks of :func:`cover`, which those at the far ends fall short of.
+
+    Parameters
+    ----------
+    shape, chunks : sequence of int
+        The array's shape, nowhere 0, and the sides of a chunk.
+    limit : int
+        Pixels in a block at most, unless a single chunk has more.
+    """
     block = [min(chunk, size) for chunk, size in zip(chunks, shape, strict=True)]
     for axis in reversed(range(len(shape))):
         room = limit // prod(block)
@@ -272,12 +291,7 @@ def cover(shape: Sequence[int], chunks: Sequence[int], limit: int) -> Iterator[t
             block[axis] = shape[axis]
         elif room > 1:
             block[axis] *= room
-    counts = [-(-size // side) for size, side in zip(shape, block, strict=True)]
-    for position in np.ndindex(*counts):
-        yield tuple(
-            slice(i * side, min((i + 1) * side, size))
-            for i, side, size in zip(position, block, shape, strict=True)
-        )
+    return tuple(block)
 
 
 def from_array(array: NDArray[Any], axes: str, **metadata: Any) -> Image:

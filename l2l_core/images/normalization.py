@@ -13,9 +13,8 @@ import numpy as np
 from attrs import define, field
 
 from l2l_core.errors import AxesError, StatisticsError
-from l2l_core.images.axes import at
 from l2l_core.images.image import from_array
-from l2l_core.images.statistics import channels, measure_moments, search_percentiles
+from l2l_core.images.statistics import channel_blocks, channels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from l2l_core.images.image import Image
-    from l2l_core.images.statistics import Moments, PercentileSearch
 
 Method = Literal["percentile", "mean_std", "min_max", "none"]
 METHODS: tuple[Method, ...] = ("percentile", "mean_std", "min_max", "none")
@@ -196,68 +194,29 @@ def measure(
     AxesError
         If `axes` does not fit the array.
     """
-    if method not in METHODS:
-        raise StatisticsError(
-            f"unknown method of normalisation {method!r}; choose one of {', '.join(METHODS)}"
-        )
+    # Measuring makes a Normalization, and so stands above it.
+    from l2l_core.images.measuring import Measuring
+
     if isinstance(image, np.ndarray):
         image = from_array(image, axes)
         where = where or "array"
-    where = where or image.info.path
-    if method == "none":
-        return Normalization.identity(channels(image))
-    names = [where] if channels(image) == 1 else [f"{where}, channel {c}" for c in _range(image)]
-    if method == "percentile":
-        if not 0 <= low < high <= 100:
-            raise StatisticsError(
-                f"{at(where)}percentiles {low:g} and {high:g}; expected 0 <= low < high <= 100"
-            )
-        searches = search_percentiles(image, (0, low, high, 100), ignore)
-        numbers = [_percentile(*pair) for pair in zip(searches, names, strict=True)]
-    else:
-        numbers = [
-            _moments(moments, name, method)
-            for moments, name in zip(measure_moments(image, ignore), names, strict=True)
-        ]
-    return Normalization(*zip(*numbers, strict=True))
-
-
-def _range(image: Image) -> range:
-    return range(channels(image))
-
-
-def _refuse_unusable(count: int, minimum: float, maximum: float, where: str) -> None:
-    if count == 0:
-        raise StatisticsError(
-            f"{at(where)}there is no finite pixel to take statistics from: all are NaN or left "
-            "out; remove the image from the set"
-        )
-    if minimum == maximum:
-        kind = "0" if minimum == 0 else f"the same value, {minimum:g}"
-        raise StatisticsError(
-            f"{at(where)}all pixels are {kind}, so the image has no contrast to normalise; remove "
-            "it from the set, or choose the method 'none'"
-        )
-
-
-def _percentile(search: PercentileSearch, where: str) -> tuple[float, float]:
-    minimum, low, high, maximum = search.values
-    _refuse_unusable(search.count, minimum, maximum, where)
-    if low == high:
-        _, first, last, _ = search.percentiles
-        raise StatisticsError(
-            f"{at(where)}the percentiles {first:g} and {last:g} are both {low:g}, although pixels "
-            f"go from {minimum:g} to {maximum:g}: nearly all are equal; set the percentiles "
-            "further apart, or choose the method 'min_max'"
-        )
-    return low, high - low
-
-
-def _moments(moments: Moments, where: str, method: Method) -> tuple[float, float]:
-    _refuse_unusable(moments.count, moments.minimum, moments.maximum, where)
-    if method == "mean_std":
-        return moments.mean, moments.std
-    return moments.minimum, moments.maximum - moments.minimum
+    measuring = Measuring.start(
+        image.dtype,
+        channels(image),
+        method=method,
+        low=low,
+        high=high,
+        where=where or image.info.path,
+        ignore=ignore,
+    )
+    while not measuring.done:
+        found = measuring.fresh()
+        for channel, block in channel_blocks(image):
+            own = measuring.fresh()
+            measuring.add(own, channel, block)
+            found = measuring.merge(found, own)
+        measuring = measuring.finish(found)
+    return measuring.normalization()
 
 
 def average(normalizations: Sequence[Normalization]) -> Normalization:

@@ -18,7 +18,7 @@ from attrs import define, evolve, field
 from l2l_core.errors import StatisticsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -112,10 +112,40 @@ class PercentileSearch:
     _targets: dict[int, tuple[int, int]] = field(factory=dict)
     _passes: int = 0
 
+    @classmethod
+    def from_dict(cls, stated: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_dict` wrote."""
+        return cls(
+            dtype=stated["dtype"],
+            percentiles=tuple(stated["percentiles"]),
+            ignore=stated["ignore"],
+            count=stated["count"],
+            prefixes=tuple(stated["prefixes"]),
+            targets={rank: (prefix, rest) for rank, prefix, rest in stated["targets"]},
+            passes=stated["passes"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search, and how far it is, as JSON takes it."""
+        return {
+            "dtype": self.dtype.name,
+            "percentiles": list(self.percentiles),
+            "ignore": self.ignore,
+            "count": self.count,
+            "prefixes": list(self._prefixes),
+            "targets": [[rank, *found] for rank, found in self._targets.items()],
+            "passes": self._passes,
+        }
+
     @property
     def words(self) -> int:
         """How many passes it takes."""
         return max(1, self.dtype.itemsize * 8 // WORD)
+
+    @property
+    def passes_left(self) -> int:
+        """How many passes are still to be made, unless no pixel counts."""
+        return 0 if self.done else self.words - self._passes
 
     @property
     def done(self) -> bool:
@@ -290,12 +320,17 @@ class ChannelStatistics:
 def channel_blocks(image: Image) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield (channel, pixels) for all blocks of an image, reading each block once."""
     for place in image.blocks():
-        block = image.read(**place)
-        if "C" not in image.axes:
-            yield 0, block
-            continue
-        parts = np.moveaxis(block, image.axes.index("C"), 0)
-        yield from enumerate(parts, start=place["C"].start)
+        yield from by_channel(image, place)
+
+
+def by_channel(image: Image, place: Mapping[str, slice]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield (channel, pixels) for one block of an image, reading it once."""
+    block = image.read(**place)
+    if "C" not in image.axes:
+        yield 0, block
+        return
+    parts = np.moveaxis(block, image.axes.index("C"), 0)
+    yield from enumerate(parts, start=place["C"].start)
 
 
 def channels(image: Image) -> int:
