@@ -43,10 +43,11 @@ class DecodedBlocks:
         self._blocks: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Hashable, decode: Callable[[], tuple[T, int]]) -> T:
-        """Return the block of `key`, from memory or by `decode`, which also tells its bytes.
+    def get(self, key: Hashable, decode: Callable[[], tuple[T, int | None]]) -> T:
+        """Return the block of `key`, from memory or by `decode`.
 
-        The block is shared, so nobody writes to it.
+        `decode` also tells the block's bytes, or None where it must not be kept. The block is
+        shared, so nobody writes to it.
         """
         with self._lock:
             if key in self._blocks:
@@ -54,7 +55,7 @@ class DecodedBlocks:
                 return cast("T", self._blocks[key][0])
         # Decoding goes on outside the lock: two threads may do it twice, and neither waits.
         block, size = decode()
-        if size > self.limit:
+        if size is None or size > self.limit:
             return block
         with self._lock:
             if key not in self._blocks:
@@ -82,12 +83,16 @@ class ChunkedSource:
     dtype : numpy.dtype
         Of what it reads.
     store : DecodedBlocks
+    fill : scalar, optional
+        What `source` gives for a chunk that is not there. A block of that alone is not kept: its
+        file may be away for a moment only.
     """
 
     source: Source
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     store: DecodedBlocks = SHARED
+    fill: Any = None
     # Tells this opening of the file from another one; kept with the blocks, so never used twice.
     _token: object = field(factory=object, init=False, repr=False)
 
@@ -120,9 +125,18 @@ class ChunkedSource:
             result[tuple(target)] = block[tuple(source)]
         return result
 
-    def _load(self, corner: list[int]) -> tuple[NDArray[Any], int]:
+    def _load(self, corner: list[int]) -> tuple[NDArray[Any], int | None]:
         sides = zip(corner, self.chunks, self.shape, strict=True)
         block = self.source.read(
             tuple(slice(low, min(low + side, size), 1) for low, side, size in sides)
         )
-        return block, block.nbytes
+        return block, None if self._is_empty(block) else block.nbytes
+
+    def _is_empty(self, block: NDArray[Any]) -> bool:
+        if self.fill is None:
+            return False
+        # The first pixel alone tells of nearly every block that has something in it.
+        return all(
+            np.array_equal(part, np.full_like(part, self.fill), equal_nan=part.dtype.kind == "f")
+            for part in (block[:1, ...].ravel()[:1], block)
+        )

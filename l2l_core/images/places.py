@@ -101,8 +101,14 @@ def exists(place: Place) -> bool:
         return bool(files.exists(path))
 
 
-def read_document(place: Place) -> bytes | None:
+def read_document(place: Place, *, length: int | None = None) -> bytes | None:
     """Return a small file as a whole, or None where there is none.
+
+    Parameters
+    ----------
+    place : Path or str
+    length : int, optional
+        How many bytes to ask a host for; one that knows no parts of files gives all.
 
     Raises
     ------
@@ -114,7 +120,7 @@ def read_document(place: Place) -> bytes | None:
     place = as_place(place)
     if isinstance(place, Path):
         try:
-            return place.read_bytes()
+            return place.read_bytes()[:length]
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except OSError as error:
@@ -122,7 +128,7 @@ def read_document(place: Place) -> bytes | None:
     files, path = filesystem(place)
     try:
         with answering(place):
-            return bytes(files.cat_file(path))
+            return bytes(files.cat_file(path, **({} if length is None else {"end": length})))
     except ImageNotFoundError:
         return None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, overload
 
 from l2l_core.errors import DataError, ImageError, ImageFormatError, ImageNotFoundError
+from l2l_core.images.places import Place, as_place, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,7 +35,8 @@ def open_image(
     path : str or Path
         TIFF, ImageJ TIFF, OME-TIFF, OME-Zarr, zarr, ``.npy``, ``.png``; ``.czi``, ``.lif`` and
         ``.nd2`` where the extra ``bioformats`` is installed. A part of a zarr store is a path
-        too: ``plate.zarr/A/1/0``.
+        too: ``plate.zarr/A/1/0``. So is the URL of a zarr store, where fsspec reaches it:
+        ``https://...``, ``s3://...``.
     axes : str, optional
         Axes in the order of the file, such as ``"ZYX"``, instead of what the file says.
     level : int
@@ -52,10 +54,16 @@ def open_image(
         If there is nothing at `path`.
     ImageFormatError
         If the file is damaged, empty, or of a format that cannot be read here.
+    ImageError
+        If the host of a URL does not answer.
     AxesError
         If the axes are not known or do not fit.
+    MissingDependencyError
+        If the package of a URL's protocol is not installed.
     """
-    path = Path(path).expanduser()
+    path = as_place(path)
+    if isinstance(path, str):
+        return _open_url(path, axes, level, series)
     if not path.exists():
         raise ImageNotFoundError(f"{path}: there is no such file or folder; check the path")
     if path.is_dir():
@@ -84,6 +92,19 @@ def open_image(
     return _single(path, suffix)(path, axes=axes)
 
 
+def _open_url(url: str, axes: str | None, level: int, series: int) -> Image:
+    suffix = PurePosixPath(name_of(url)).suffix.lower()
+    if suffix in SUFFIXES and suffix != ".zarr":
+        raise ImageFormatError(
+            f"{url}: of a URL only zarr stores are read, and this one ends in {suffix}; download "
+            "the file and name it here"
+        )
+    from l2l_core.images.zarr_stores import open_zarr
+
+    _only_series_zero(url, series)
+    return open_zarr(url, axes=axes, level=level)
+
+
 def _single(path: Path, suffix: str) -> Callable[..., Image]:
     """Return the opener of a format with one image and one level."""
     if suffix == ".npy":
@@ -100,25 +121,30 @@ def _single(path: Path, suffix: str) -> Callable[..., Image]:
     )
 
 
-def _only_series_zero(path: Path, series: int) -> None:
+def _only_series_zero(path: Place, series: int) -> None:
     if series != 0:
         raise ImageError(f"{path}: there is no series {series}; this format has one, series 0")
 
 
-def list_images(where: str | Path | Sequence[str | Path]) -> list[Path]:
+@overload
+def list_images(where: Path | Sequence[Path]) -> list[Path]: ...
+@overload
+def list_images(where: str | Path | Sequence[str | Path]) -> list[Place]: ...
+def list_images(where: str | Path | Sequence[str | Path]) -> list[Place] | list[Path]:
     """Return the images of a folder, a glob or a file, or of several of them.
 
     Parameters
     ----------
     where : str, Path, or a sequence of them
         A folder (not what lies in its folders), a glob such as ``"data/*/actin*.tif"``, or an
-        image itself. A folder that is a zarr store is an image. Names that begin with a dot, and
-        files of other kinds in a folder, are passed over; capitals in a suffix do not matter.
+        image itself. A folder that is a zarr store is an image, a plate or another collection of
+        several too. Names that begin with a dot, and files of other kinds in a folder, are passed
+        over; capitals in a suffix do not matter. A URL is one image, and its host is not asked.
 
     Returns
     -------
-    list of Path
-        Each once; sorted by name within each entry of `where`.
+    list of Path or str
+        Each once; sorted by name within each entry of `where`. Text is a URL.
 
     Raises
     ------
@@ -132,8 +158,10 @@ def list_images(where: str | Path | Sequence[str | Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _expand(entry: str | Path) -> list[Path]:
-    path = Path(entry).expanduser()
+def _expand(entry: str | Path) -> Sequence[Place]:
+    path = as_place(entry)
+    if isinstance(path, str):
+        return [path]
     if not str(entry).strip():
         raise DataError("no image is named; give a folder, a glob or a file")
     if path.exists():
