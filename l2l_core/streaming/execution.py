@@ -24,7 +24,7 @@ Task = Callable[[Mapping[str, Any], Any], Any]
 DEFAULT_THREADS = 3
 """One unit is read, one computed, one written: that keeps one device busy."""
 
-_GRACE_SECONDS = 10.0
+GRACE_SECONDS = 10.0
 """For how long an interrupted run waits for what is under way."""
 
 _POLL_SECONDS = 0.5
@@ -123,7 +123,7 @@ class Threads(Workers):
         Seconds for which an interrupted run waits for what is under way.
     """
 
-    def __init__(self, threads: int = DEFAULT_THREADS, *, grace: float = _GRACE_SECONDS) -> None:
+    def __init__(self, threads: int = DEFAULT_THREADS, *, grace: float = GRACE_SECONDS) -> None:
         if threads < 1:
             raise ConfigError(f"got {threads} threads; expected at least 1")
         self._threads, self._grace = threads, grace
@@ -158,7 +158,8 @@ class Threads(Workers):
                     except StopIteration:
                         more = False
                     else:
-                        self._waiting.put(course.job(item))
+                        self._waiting.put(_Job(course, item))
+                        course.under_way += 1
                 if not course.under_way:
                     return
                 yield course.next_outcome()
@@ -206,10 +207,6 @@ class _Course:
     outcomes: queue.SimpleQueue[Outcome | None] = field(factory=queue.SimpleQueue)
     given_up: threading.Event = field(factory=threading.Event)
     under_way: int = 0
-
-    def job(self, item: Any) -> _Job:
-        self.under_way += 1
-        return _Job(self, item)
 
     def next_outcome(self) -> Outcome:
         while True:

@@ -140,6 +140,8 @@ def test_closing_waits_for_a_stuck_task_no_longer_than_the_grace():
 
 
 def interrupting(context, item):
+    if item < 2:
+        context["both have begun"].wait(10)
     if item == 0:
         os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.2)
@@ -150,7 +152,8 @@ def interrupting(context, item):
 def test_an_interrupt_lets_those_under_way_come_out_and_then_goes_on():
     ended = []
     with Threads(2) as workers:
-        run = workers.run(interrupting, {}, range(1000))
+        context = {"both have begun": threading.Barrier(2)}
+        run = workers.run(interrupting, context, range(1000))
         with pytest.raises(KeyboardInterrupt):
             ended.extend(outcome.item for outcome in run)
     assert sorted(ended) == [0, 1]

@@ -1,0 +1,104 @@
+"""Reach a dask scheduler, and see that those behind it run this program too."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from l2l_core.errors import WorkersError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from stderr what dask tells of each connection; we say in a sentence what matters."""
+    import distributed  # noqa: F401 - its handlers are made when it is imported
+
+    # One handler, which dask gives to the loggers of all packages that it stands on.
+    handlers = [(each, each.level) for each in logging.getLogger("distributed").handlers]
+    for handler, _ in handlers:
+        handler.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for handler, level in handlers:
+            handler.setLevel(level)
+
+
+def connected(address: str, timeout: float) -> Any:
+    """Return a client of a scheduler.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``tcp://node7:8786``.
+    timeout : float
+        Seconds within which the scheduler has to answer.
+
+    Returns
+    -------
+    distributed.Client
+
+    Raises
+    ------
+    WorkersError
+        If nothing answers there, or something else than a scheduler.
+    """
+    import distributed
+
+    open_client: Any = distributed.Client
+    try:
+        return open_client(address, timeout=timeout, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise WorkersError(
+            f"no dask scheduler answers at {address!r} within {timeout:g} s; see that it is "
+            "running and can be reached from here, expected an address such as tcp://node7:8786"
+        ) from error
+    # What a wrong address leads to depends on what is wrong with it.
+    except Exception as error:
+        raise WorkersError(
+            f"the dask scheduler {address!r} cannot be used: {type(error).__name__}: {error}; "
+            "expected an address such as tcp://node7:8786"
+        ) from error
+
+
+def check_versions(client: Any, address: str) -> None:
+    """See that scheduler and workers run the version of this program that runs here.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the scheduler.
+    address : str
+        What the scheduler is called in messages.
+
+    Raises
+    ------
+    WorkersError
+        If one of them has another version, or none.
+    """
+    here = own_version()
+    try:
+        there = {"its scheduler": client.run_on_scheduler(own_version)}
+        there |= {f"its worker {name}": found for name, found in client.run(own_version).items()}
+    # Without the program there, its function cannot be loaded, in one of several ways.
+    except Exception as error:
+        raise WorkersError(
+            f"the workers of {address} cannot run label2label: {type(error).__name__}: {error}; "
+            f"install label2label {here} on them and on their scheduler"
+        ) from error
+    for who, found in there.items():
+        if found != here:
+            raise WorkersError(
+                f"{address}: {who} runs label2label {found}; expected {here} as here, install one "
+                "version everywhere"
+            )
+
+
+def own_version() -> str:
+    """Return the version of this program where this runs."""
+    return metadata.version("label2label")
