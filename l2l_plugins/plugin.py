@@ -32,6 +32,54 @@ def l2l_restorers() -> Iterator[RestorerInfo]:
         summary="Gaussian filter, the baseline that a network has to beat",
         supervision="none",
     )
+    yield RestorerInfo(
+        name="median",
+        target="l2l_plugins.restorers.median:Median",
+        summary="Median filter, against single bright or dark pixels",
+        supervision="none",
+    )
+    yield RestorerInfo(
+        name="nonlocal_means",
+        target="l2l_plugins.restorers.nonlocal_means:NonlocalMeans",
+        summary="Non-local means, against noise where patterns repeat",
+        supervision="none",
+        requires=("skimage",),
+        install="scikit-image",
+    )
+    yield RestorerInfo(
+        name="rolling_ball",
+        target="l2l_plugins.restorers.rolling_ball:RollingBall",
+        summary="Rolling ball, against a background wider than the structure",
+        supervision="none",
+        requires=("skimage",),
+        install="scikit-image",
+    )
+    yield RestorerInfo(
+        name="white_top_hat",
+        target="l2l_plugins.restorers.white_top_hat:WhiteTopHat",
+        summary="White top-hat, which keeps what is bright and narrow",
+        supervision="none",
+    )
+    yield RestorerInfo(
+        name="clahe",
+        target="l2l_plugins.restorers.clahe:Clahe",
+        summary="Contrast limited adaptive histogram equalisation, for even contrast",
+        supervision="none",
+        requires=("skimage",),
+        install="scikit-image",
+    )
+    yield RestorerInfo(
+        name="binary_map",
+        target="l2l_plugins.restorers.binary_map:BinaryMap",
+        summary="Map of the structure in a restored image, without small objects",
+        supervision="none",
+    )
+    yield RestorerInfo(
+        name="distance_map",
+        target="l2l_plugins.restorers.distance_map:DistanceMap",
+        summary="Distance of every pixel to the nearest structure",
+        supervision="none",
+    )
 
 
 @hookimpl

@@ -59,11 +59,15 @@ class Restorer(ABC):
         Names of the losses that :meth:`fit` wants; ``("target",)`` for a method with one.
     normalizes : bool
         False for a filter that works on raw intensities and gives them back in the same units.
+    units : str
+        Only of a filter that gives something else than intensities: what it is, to follow "comes
+        out", such as ``"as distances, in pixels"``.
     """
 
     Options: ClassVar[type] = NoOptions
     roles: ClassVar[tuple[str, ...]] = ("target",)
     normalizes: ClassVar[bool] = True
+    units: ClassVar[str] = ""
 
     geometry: Geometry
 
