@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import define
 
 from l2l_core.errors import AxesError, OutputError, TilingError
-from l2l_core.streaming.pyramid import level_shapes
+from l2l_core.images.pyramid import level_shapes
 from l2l_core.streaming.unit_sizes import chunk_sides, unit_sides
 
 if TYPE_CHECKING:

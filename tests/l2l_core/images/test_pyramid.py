@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from l2l_core.streaming import pyramid
-from l2l_core.streaming.pyramid import halve, level_shapes
+from l2l_core.images import pyramid
+from l2l_core.images.pyramid import halve, level_shapes
 from l2l_core.streaming.units import plan_grid
 
 DTYPES = ("uint8", "int16", "uint16", "uint32", "uint64", "float16", "float32", "float64", "bool")
