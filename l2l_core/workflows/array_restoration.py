@@ -82,7 +82,9 @@ class Model:
     @property
     def units(self) -> str:
         """Units of what comes out, in words."""
-        return _UNITS[self.info.normalization.output if self.restorer.normalizes else "input"]
+        if not self.restorer.normalizes:
+            return self.restorer.units or _UNITS["input"]
+        return _UNITS[self.info.normalization.output]
 
     def describe(self) -> str:
         """Return one line about the model."""
