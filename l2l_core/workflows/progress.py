@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from l2l_core.components.training import EpochRecord, Events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tqdm import tqdm
 
@@ -145,6 +145,108 @@ class CountingProgress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class PixelProgress:
+    """Progress over so many pixels that it is told in megapixels, with the rate and what is left.
+
+    Parameters
+    ----------
+    what : str
+        Label of the work, such as the name of the image.
+    total : int
+        Pixels in all.
+    initial : int
+        Pixels that were ready before; they count as done, not for the rate.
+    stream : text stream, optional
+        Where to write; stderr by default.
+    clock : callable
+        Returns seconds, from whenever on.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        initial: int = 0,
+        stream: TextIO | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what, self._total, self._initial, self._done = what, total, initial, initial
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._start = self._last_line = clock()
+        self._bar = self._opened() if self._stream.isatty() else None
+
+    def __call__(self, pixels: int) -> None:
+        """Show that so many pixels more are ready."""
+        self._done += pixels
+        now = self._clock()
+        if self._bar is not None:
+            self._bar.update(pixels / 1e6)
+        elif now - self._last_line >= _LINE_EVERY_SECONDS:
+            self._last_line = now
+            self.message(self._line(now))
+
+    def message(self, text: str) -> None:
+        """Write a remark on a line of its own."""
+        with beside_bars(self._stream):
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Take the bar away; safe to call again."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> Self:
+        """Return this progress."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Take the bar away."""
+        self.close()
+
+    def _line(self, now: float) -> str:
+        rate = (self._done - self._initial) / max(now - self._start, 1e-9)
+        left = f", {_duration((self._total - self._done) / rate)} left" if rate > 0 else ""
+        return (
+            f"{self._what}: {_mega(self._done)} of {_mega(self._total)} Mpx, "
+            f"{_mega(rate)} Mpx/s{left}"
+        )
+
+    def _opened(self) -> tqdm[Any]:
+        from tqdm import tqdm
+
+        return tqdm(
+            total=self._total / 1e6,
+            initial=self._initial / 1e6,
+            desc=self._what,
+            unit="Mpx",
+            bar_format=(
+                "{desc}: {percentage:3.0f}%|{bar}| {n:.3g}/{total:.3g} Mpx "
+                "[{elapsed}<{remaining}, {rate_fmt}]"
+            ),
+            file=self._stream,
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+
+def _mega(pixels: float) -> str:
+    """Return megapixels, with a decimal while they are few."""
+    mega = pixels / 1e6
+    return f"{mega:.0f}" if mega >= 100 or mega == round(mega) else f"{mega:.1f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def _numbers(label: str, values: Mapping[str, float]) -> str:
