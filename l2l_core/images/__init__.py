@@ -8,8 +8,9 @@ from __future__ import annotations
 from l2l_core.images.axes import AXES, guess_axes, parse_axes, reorder, spatial
 from l2l_core.images.image import Image, ImageInfo, Length, Source, from_array
 from l2l_core.images.normalization import Normalization, average, measure
+from l2l_core.images.percentiles import PercentileSearch
 from l2l_core.images.reading import list_images, open_image
-from l2l_core.images.statistics import ChannelStatistics, Moments, PercentileSearch, summarize
+from l2l_core.images.statistics import ChannelStatistics, Moments, summarize
 from l2l_core.images.writing import cast, write_image
 
 __all__ = [

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from l2l_core.errors import StatisticsError
 from l2l_core.images.axes import at
 from l2l_core.images.normalization import METHODS, Method, Normalization
-from l2l_core.images.statistics import Moments, PercentileSearch
+from l2l_core.images.percentiles import PercentileSearch
+from l2l_core.images.statistics import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +47,8 @@ class Measuring:
     ignore : float or None
         A pixel value that is left out.
     searches : tuple of PercentileSearch
-        One for each channel, where the method is "percentile".
+        One for each channel, where pixels are counted: for the method "percentile", and for
+        integers of 8 and 16 bits.
     moments : tuple of Moments
         One for each channel, once they are known.
     """
@@ -91,6 +93,7 @@ class Measuring:
             )
         # Nothing equals NaN, and what is infinite is left out anyway.
         ignore = float(ignore) if ignore is not None and isfinite(ignore) else None
+        dtype = np.dtype(dtype)
         searches: tuple[PercentileSearch, ...] = ()
         if method == "percentile":
             if not 0 <= low < high <= 100:
@@ -98,6 +101,8 @@ class Measuring:
                     f"{at(where)}percentiles {low:g} and {high:g}; expected 0 <= low < high <= 100"
                 )
             searches = (PercentileSearch(dtype, (0, low, high, 100), ignore),) * channels
+        elif method != "none" and dtype.kind in "iub" and dtype.itemsize <= 2:
+            searches = (PercentileSearch(dtype, (0, 100), ignore),) * channels
         return cls(method, channels, where, ignore, searches)
 
     @classmethod
@@ -157,7 +162,7 @@ class Measuring:
             In the type of the image.
         """
         key = str(channel)
-        if self.method == "percentile":
+        if self.searches:
             search = self.searches[channel]
             if key not in partial:
                 partial[key] = search.start()
@@ -179,11 +184,11 @@ class Measuring:
         for key, found in second.items():
             if key not in first:
                 first[key] = found
-            elif self.method == "percentile":
+            elif self.searches:
                 first[key] += found
             else:
                 first[key] = np.concatenate([first[key], found])
-            if self.method != "percentile":
+            if not self.searches:
                 # One by one: of blocks that were merged in other groups the last bit may differ.
                 first[key] = np.array([astuple(_merged(first[key]))], np.float64)
         return first
@@ -204,7 +209,13 @@ class Measuring:
             )
             self._refuse_empty([search.count for search in searches])
             return evolve(self, searches=searches)
-        moments = tuple(_merged(partial.get(key, np.empty((0, 7)))) for key in keys)
+        if self.searches:
+            moments = tuple(
+                _counted(search, partial.get(key, search.start()))
+                for key, search in zip(keys, self.searches, strict=True)
+            )
+        else:
+            moments = tuple(_merged(partial.get(key, np.empty((0, 7)))) for key in keys)
         self._refuse_empty([one.count for one in moments])
         return evolve(self, moments=moments)
 
@@ -241,6 +252,14 @@ class Measuring:
         self, take: Callable[[T, str], tuple[float, float]], found: tuple[T, ...]
     ) -> list[tuple[float, float]]:
         return [take(one, name) for one, name in zip(found, self._names, strict=True)]
+
+
+def _counted(search: PercentileSearch, counts: NDArray[np.int64]) -> Moments:
+    """Return the moments of integers that were counted."""
+    (ordered,) = search.in_order(counts)
+    lowest = -ordered.size // 2 if search.dtype.kind == "i" else 0
+    values = np.arange(lowest, lowest + ordered.size)
+    return Moments.of_counts(values, ordered, int(counts.sum() - ordered.sum()))
 
 
 def _merged(rows: NDArray[np.float64]) -> Moments:

@@ -1,21 +1,20 @@
 """Exact statistics of images of any size, block by block, with little and mergeable state.
 
-Percentiles come from counts, never from samples: 8- and 16-bit pixels take one histogram; wider
-ones are mapped to unsigned integers of the same order (Terdiman's radix trick for floats) and
-searched 16 bits at a time, one pass over the image for each.  Mean and deviation follow Chan,
-Golub and LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
-variances".  Pixels that are NaN or infinite are left out of everything.
+Percentiles are searched by counts.  Mean and deviation follow Chan, Golub and LeVeque (1979),
+"Updating formulae and a pairwise algorithm for computing sample variances"; those of 8- and 16-bit
+integers come from counts too, and are exact.  Pixels that are NaN or infinite are left out of
+everything.
 """
 
 from __future__ import annotations
 
-from math import floor, inf, sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from attrs import define, evolve, field
+from attrs import define, evolve
 
-from l2l_core.errors import StatisticsError
+from l2l_core.images.percentiles import PercentileSearch, refuse_unordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,212 +23,18 @@ if TYPE_CHECKING:
 
     from l2l_core.images.image import Image
 
-WORD = 16
-BUCKETS = 1 << WORD
-
-# Pixels that are counted at once: few enough that what comes between stays in the cache.
-CACHED = 1 << 18
-
-
-def order_keys(values: NDArray[Any]) -> NDArray[Any]:
-    """Map pixels to unsigned integers that sort as the pixels do.
-
-    Parameters
-    ----------
-    values : ndarray, integers, booleans or floats without NaN
-
-    Returns
-    -------
-    ndarray of uint16, uint32 or uint64
-    """
-    dtype = values.dtype.newbyteorder("=")
-    values = np.ascontiguousarray(values, dtype=np.uint8 if dtype.kind == "b" else dtype)
-    width = 8 * values.dtype.itemsize
-    keys = values.view(f"u{values.dtype.itemsize}")
-    sign = keys.dtype.type(1 << (width - 1))
-    if values.dtype.kind == "i":
-        keys = keys ^ sign
-    elif values.dtype.kind == "f":
-        # All bits flip of a negative number, whose shifted sign is all ones; else the sign alone.
-        flips = (keys.view(f"i{values.dtype.itemsize}") >> (width - 1)).view(keys.dtype) | sign
-        keys = keys ^ flips
-    return keys.astype(np.uint16) if width == 8 else keys
-
-
-def key_value(key: int, dtype: np.dtype[Any]) -> float:
-    """Return the pixel value whose key by :func:`order_keys` is `key`."""
-    width = 8 * dtype.itemsize
-    sign = 1 << (width - 1)
-    if dtype.kind == "i":
-        return float(key - sign)
-    if dtype.kind == "f":
-        bits = key ^ sign if key & sign else key ^ ((1 << width) - 1)
-        # Adding zero turns minus zero into zero.
-        return float(np.array(bits, f"u{dtype.itemsize}").view(f"f{dtype.itemsize}")) + 0.0
-    return float(key)
-
 
 def valid_pixels(block: NDArray[Any], ignore: float | None = None) -> NDArray[Any]:
     """Return the pixels of a block that count, flat: finite, and not the value `ignore`."""
+    refuse_unordered(block.dtype)
     flat = block.reshape(-1)
     if flat.dtype.kind == "f":
         finite = np.isfinite(flat)
         if not finite.all():
             flat = flat[finite]
-    elif flat.dtype.kind not in "iub":
-        raise StatisticsError(f"pixels of type {block.dtype} have no order; expected real numbers")
     if ignore is not None:
         flat = flat[flat != ignore]
     return flat
-
-
-@define(frozen=True)
-class PercentileSearch:
-    """Search for exact percentiles, in as many passes over the pixels as they have 16-bit words.
-
-    Each pass is ``counts = search.start()``, then ``search.add(counts, block)`` for every block
-    (or ``search.merge(a, b)`` of counts from elsewhere), then ``search = search.finish(counts)``,
-    until ``search.done``. The result does not depend on how the pixels were cut into blocks, and
-    equals ``np.nanpercentile(pixels.astype(float), percentiles, method="linear")``.
-
-    Parameters
-    ----------
-    dtype : numpy.dtype
-        Of the pixels.
-    percentiles : tuple of float
-        In percent.
-    ignore : float, optional
-        A value that is left out, such as the filling of empty areas of a mosaic.
-    count : int
-        Pixels that counted in the first pass.
-    """
-
-    dtype: np.dtype[Any] = field(converter=np.dtype)
-    percentiles: tuple[float, ...]
-    ignore: float | None = None
-    count: int = 0
-    _prefixes: tuple[int, ...] = (0,)
-    _targets: dict[int, tuple[int, int]] = field(factory=dict)
-    _passes: int = 0
-
-    @classmethod
-    def from_dict(cls, stated: Mapping[str, Any]) -> Self:
-        """Return what :meth:`to_dict` wrote."""
-        return cls(
-            dtype=stated["dtype"],
-            percentiles=tuple(stated["percentiles"]),
-            ignore=stated["ignore"],
-            count=stated["count"],
-            prefixes=tuple(stated["prefixes"]),
-            targets={rank: (prefix, rest) for rank, prefix, rest in stated["targets"]},
-            passes=stated["passes"],
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the search, and how far it is, as JSON takes it."""
-        return {
-            "dtype": self.dtype.name,
-            "percentiles": list(self.percentiles),
-            "ignore": self.ignore,
-            "count": self.count,
-            "prefixes": list(self._prefixes),
-            "targets": [[rank, *found] for rank, found in self._targets.items()],
-            "passes": self._passes,
-        }
-
-    @property
-    def words(self) -> int:
-        """How many passes it takes."""
-        return max(1, self.dtype.itemsize * 8 // WORD)
-
-    @property
-    def passes_left(self) -> int:
-        """How many passes are still to be made, unless no pixel counts."""
-        return 0 if self.done else self.words - self._passes
-
-    @property
-    def done(self) -> bool:
-        """Whether :attr:`values` can be asked for."""
-        return self._passes == self.words or (self._passes > 0 and self.count == 0)
-
-    def start(self) -> NDArray[np.int64]:
-        """Return empty counts for the pass that comes."""
-        return np.zeros((len(self._prefixes), BUCKETS), np.int64)
-
-    def add(self, counts: NDArray[np.int64], block: NDArray[Any]) -> None:
-        """Count the pixels of one block into `counts`."""
-        pixels = block.reshape(-1)
-        for start in range(0, pixels.size, CACHED):
-            piece = valid_pixels(pixels[start : start + CACHED], self.ignore)
-            self._count(counts, order_keys(piece))
-
-    def _count(self, counts: NDArray[np.int64], keys: NDArray[Any]) -> None:
-        shift = (self.words - 1 - self._passes) * WORD
-        if self._passes == 0:
-            words = keys >> keys.dtype.type(shift) if shift else keys
-            counts[0] += np.bincount(words.astype(np.uint16, copy=False), minlength=BUCKETS)
-            return
-        heads = keys >> keys.dtype.type(shift + WORD)
-        for row, prefix in enumerate(self._prefixes):
-            chosen = keys[heads == keys.dtype.type(prefix)] >> keys.dtype.type(shift)
-            words = (chosen & keys.dtype.type(BUCKETS - 1)).astype(np.uint16)
-            counts[row] += np.bincount(words, minlength=BUCKETS)
-
-    @staticmethod
-    def merge(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the counts of two sets of blocks together."""
-        return first + second
-
-    def finish(self, counts: NDArray[np.int64]) -> PercentileSearch:
-        """Return the search with what one pass over all pixels has found."""
-        total = int(counts.sum()) if self._passes == 0 else self.count
-        if total == 0:
-            return evolve(self, count=0, passes=self._passes + 1)
-        targets = self._targets or {rank: (0, rank) for rank in self._ranks(total)}
-        sums = np.cumsum(counts, axis=1)
-        found = {}
-        for rank, (prefix, rest) in targets.items():
-            row = self._prefixes.index(prefix)
-            word = int(np.searchsorted(sums[row], rest, side="right"))
-            before = int(sums[row, word - 1]) if word else 0
-            found[rank] = ((prefix << WORD) | word, rest - before)
-        return evolve(
-            self,
-            count=total,
-            prefixes=tuple(sorted({prefix for prefix, _ in found.values()})),
-            targets=found,
-            passes=self._passes + 1,
-        )
-
-    def _ranks(self, total: int) -> set[int]:
-        places = [(total - 1) * (percentile / 100) for percentile in self.percentiles]
-        return {rank for p in places for rank in (floor(p), min(floor(p) + 1, total - 1))}
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The percentiles, NaN where no pixel counted.
-
-        Raises
-        ------
-        StatisticsError
-            If a pass is still to be made.
-        """
-        if not self.done:
-            raise StatisticsError("percentiles are asked for before the last pass over the pixels")
-        if self.count == 0:
-            return (float("nan"),) * len(self.percentiles)
-        return tuple(self._value(percentile) for percentile in self.percentiles)
-
-    def _value(self, percentile: float) -> float:
-        place = (self.count - 1) * (percentile / 100)
-        rank = floor(place)
-        below = key_value(self._targets[rank][0], self.dtype)
-        above = key_value(self._targets[min(rank + 1, self.count - 1)][0], self.dtype)
-        share = place - rank
-        # From the nearer end, as NumPy does, so that the last bit agrees.
-        if share < 0.5:
-            return below + (above - below) * share
-        return above - (above - below) * (1 - share)
 
 
 @define(frozen=True)
@@ -273,6 +78,39 @@ class Moments:
             minimum=float(pixels.min()),
             maximum=float(maximum),
             at_maximum=int(np.count_nonzero(pixels == maximum)),
+        )
+
+    @classmethod
+    def of_counts(
+        cls, values: NDArray[np.int64], counts: NDArray[np.int64], left_out: int = 0
+    ) -> Self:
+        """Return the moments of pixels of which it is known how often each value occurs.
+
+        Parameters
+        ----------
+        values : ndarray, (n,)
+            Whole numbers, rising.
+        counts : ndarray, (n,)
+            Of pixels that have each value.
+        left_out : int
+            Pixels that are not among them.
+        """
+        occurring = np.flatnonzero(counts)
+        if occurring.size == 0:
+            return cls(left_out=left_out)
+        # Python's integers have no end, and so nothing is rounded before the two divisions.
+        pairs = list(zip(values[occurring].tolist(), counts[occurring].tolist(), strict=True))
+        count = sum(times for _, times in pairs)
+        total = sum(value * times for value, times in pairs)
+        squares = sum(value * value * times for value, times in pairs)
+        return cls(
+            count=count,
+            left_out=left_out,
+            mean=total / count,
+            squares=(count * squares - total * total) / count,
+            minimum=float(pairs[0][0]),
+            maximum=float(pairs[-1][0]),
+            at_maximum=pairs[-1][1],
         )
 
     def merge(self, other: Moments) -> Moments:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -12,59 +12,9 @@ from l2l_core.errors import StatisticsError
 from l2l_core.images.image import from_array
 from l2l_core.images.statistics import (
     Moments,
-    PercentileSearch,
-    key_value,
-    order_keys,
     search_percentiles,
     summarize,
 )
-
-DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"]
-
-
-def values_of(dtype: str) -> st.SearchStrategy[Any]:
-    if dtype.startswith("float"):
-        return arrays.from_dtype(np.dtype(dtype), allow_nan=False, allow_infinity=False)
-    return arrays.from_dtype(np.dtype(dtype))
-
-
-@given(st.sampled_from(DTYPES), st.data())
-def test_keys_sort_as_the_pixels_do_and_lead_back(dtype: str, data: st.DataObject) -> None:
-    pixels = data.draw(arrays.arrays(dtype, st.integers(1, 50), elements=values_of(dtype)))
-    keys = order_keys(pixels)
-    back = np.array([key_value(int(key), pixels.dtype) for key in np.sort(keys)])
-    np.testing.assert_array_equal(back, np.sort(pixels).astype(float))
-
-
-def test_big_endian_pixels_have_the_same_keys() -> None:
-    pixels = np.array([1.5, -2.5, 3e9], np.float32)
-    np.testing.assert_array_equal(order_keys(pixels.astype(">f4")), order_keys(pixels))
-
-
-@settings(max_examples=60)
-@given(
-    st.sampled_from(DTYPES),
-    st.lists(st.floats(0, 100), min_size=1, max_size=3),
-    st.integers(1, 7),
-    st.data(),
-)
-def test_percentiles_are_those_of_numpy_for_any_cut_into_blocks(
-    dtype: str, percentiles: list[float], parts: int, data: st.DataObject
-) -> None:
-    pixels = data.draw(arrays.arrays(dtype, st.integers(1, 60), elements=values_of(dtype)))
-    search = PercentileSearch(dtype, tuple(percentiles))
-    passes = 0
-    while not search.done:
-        counts = search.start()
-        for block in np.array_split(pixels, parts):
-            own = search.start()
-            search.add(own, block)
-            counts = search.merge(counts, own)
-        search = search.finish(counts)
-        passes += 1
-    assert passes == max(1, np.dtype(dtype).itemsize // 2)
-    expected = np.nanpercentile(pixels.astype(np.float64), percentiles, method="linear")
-    np.testing.assert_array_equal(search.values, expected)
 
 
 def test_percentiles_of_many_pixels_are_those_of_numpy() -> None:
@@ -158,6 +108,25 @@ def test_complex_pixels_have_no_order() -> None:
         Moments.of(np.zeros((2, 2), np.complex64))
 
 
-def test_percentiles_before_the_last_pass_are_refused() -> None:
-    with pytest.raises(StatisticsError, match="before the last pass"):
-        _ = PercentileSearch("float32", (50,)).values
+@given(arrays.arrays(st.sampled_from(["uint8", "int8", "uint16", "int16"]), st.integers(1, 60)))
+def test_moments_of_counts_are_those_of_the_pixels(pixels: Any) -> None:
+    values, counts = np.unique(pixels, return_counts=True)
+    found = Moments.of_counts(values.astype(np.int64), counts, left_out=3)
+    whole = Moments.of(pixels)
+    assert (found.count, found.left_out, found.at_maximum) == (
+        whole.count,
+        3,
+        whole.at_maximum,
+    )
+    assert (found.minimum, found.maximum) == (whole.minimum, whole.maximum)
+    assert found.mean == pytest.approx(whole.mean, rel=1e-12, abs=1e-12)
+    assert found.std == pytest.approx(whole.std, rel=1e-12, abs=1e-12)
+
+
+def test_moments_of_counts_are_exact_for_more_pixels_than_memory_holds() -> None:
+    found = Moments.of_counts(np.array([65_534, 65_535]), np.array([10**15, 10**15]))
+    assert (found.count, found.mean, found.std) == (2 * 10**15, 65_534.5, 0.5)
+
+
+def test_moments_of_no_count_are_empty() -> None:
+    assert Moments.of_counts(np.arange(4), np.zeros(4, int), 7) == Moments(left_out=7)
