@@ -45,16 +45,27 @@ def create_store(
     OutputError
         If there is something already, or it cannot be written.
     """
+    make_store(place, _documents(layout, provenance))
+
+
+def make_store(place: Place, documents: Mapping[str, bytes]) -> None:
+    """Make a store of its metadata documents, as :func:`create_store` does."""
     place = as_place(place)
-    documents = _documents(layout, provenance)
     if isinstance(place, Path):
-        _refuse(place, place.exists() or place.is_symlink())
+        there = place.exists() or place.is_symlink()
+    else:
+        there = any(read_document(child(place, name)) is not None for name in DOCUMENTS)
+    if there:
+        raise OutputError(
+            f"{place}: there is something already, and it is not overwritten; choose another "
+            "name, or delete it"
+        )
+    if isinstance(place, Path):
         with replacing(place, "store") as temporary:
             _write_documents(temporary, documents)
-        return
-    _refuse(place, any(read_document(child(place, name)) is not None for name in DOCUMENTS))
-    with told(place, "the store"):
-        _write_documents(place, documents)
+    else:
+        with told(place, "the store"):
+            _write_documents(place, documents)
 
 
 def set_attributes(
@@ -102,14 +113,6 @@ def _attributes_document(place: Place) -> tuple[str, dict[str, Any]]:
     raise OutputError(f"{place}: there is no OME-Zarr image whose metadata could be changed")
 
 
-def _refuse(place: Place, there: bool) -> None:
-    if there:
-        raise OutputError(
-            f"{place}: there is something already, and it is not overwritten; choose another "
-            "name, or delete it"
-        )
-
-
 @contextmanager
 def told(place: Place, what: str) -> Iterator[None]:
     """Turn what a file system or a protocol raises into a sentence."""
@@ -125,6 +128,11 @@ def told(place: Place, what: str) -> Iterator[None]:
             f"{place}: {what} cannot be written ({why}); what was finished before stays. Make room "
             "or allow writing there, then run the same command again: it goes on where it stopped"
         ) from error
+
+
+def write_metadata(place: Place, layout: StoreLayout, provenance: Mapping[str, Any] | None) -> None:
+    """Write what :func:`create_store` makes, and raise what the file system raises."""
+    _write_documents(place, _documents(layout, provenance))
 
 
 def _write_documents(place: Place, documents: Mapping[str, bytes]) -> None:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VERSIONS = ("0.4", "0.5")
+PROVENANCE = "label2label"
+"""The attribute of a group that says how the image was made."""
+
 COMPRESSIONS = ("lz4", "zstd", "none")
 """The first is the fastest, the second makes the smallest files."""
 
-PROVENANCE = "label2label"
 _KINDS = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
 Ints = tuple[int, ...]

@@ -83,8 +83,8 @@ def write_image(
     Parameters
     ----------
     path : str or Path
-        ``.tif`` (a hyperstack for Fiji), ``.ome.tif``, ``.ome.zarr``, ``.zarr`` (a plain array),
-        ``.npy`` (pixels alone), or ``.png`` (one plane of uint8 or uint16).
+        ``.tif`` (a hyperstack for Fiji), ``.ome.tif``, ``.ome.zarr`` or ``.zarr`` (OME-Zarr with
+        a pyramid), ``.npy`` (pixels alone), or ``.png`` (one plane of uint8 or uint16).
     array : ndarray, axes `axes`
     axes : str
         Letters of ``TCZYX`` in any order. Formats with a fixed order of axes get that.
@@ -147,11 +147,7 @@ def _write(
         from l2l_core.images.png_files import write_png
 
         write_png(temporary, pixels, facts[0], facts[2])
-    elif kind == ".zarr":
-        from l2l_core.images.zarr_writing import write_zarr
-
-        write_zarr(temporary, pixels, axes, *facts)
-    elif kind == ".ome.zarr":
+    elif kind.endswith(".zarr"):
         from l2l_core.images.zarr_writing import write_ome_zarr
 
         name = path.name[: -len(kind)]

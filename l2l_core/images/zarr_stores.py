@@ -14,6 +14,7 @@ from attrs import frozen
 from l2l_core.errors import ImageFormatError, L2LError
 from l2l_core.images.decoded import ChunkedSource
 from l2l_core.images.image import Image, ImageInfo, Length, lengths
+from l2l_core.images.ome_zarr_metadata import PROVENANCE
 from l2l_core.images.places import Place, child, is_url, read_document
 from l2l_core.images.units import unit_name
 from l2l_core.images.zarr_levels import NOT_AS_SPECIFIED, LevelArray, find_level
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-
-PROVENANCE = "label2label"
 
 
 @frozen

@@ -1,13 +1,14 @@
-"""Writing OME-Zarr 0.4 and 0.5 with one level, and plain zarr arrays."""
+"""Writing an image that is in memory as OME-Zarr with a pyramid."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from l2l_core.errors import ImageFormatError
-from l2l_core.images.zarr_stores import PROVENANCE
+from l2l_core.images.ome_zarr_creation import write_metadata
+from l2l_core.images.ome_zarr_metadata import StoreLayout
+from l2l_core.images.ome_zarr_pyramid import PyramidWriter
+from l2l_core.images.pyramid import halve, level_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from l2l_core.images.image import Length
+    from l2l_core.images.ome_zarr_metadata import Ints
 
-VERSIONS = ("0.4", "0.5")
-KINDS = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+_SHARD_SIDE, _SHARD_PIXELS = 4096, 2**24
 
 
-def chunk_shape(shape: Sequence[int], axes: str, side: int = 1024) -> tuple[int, ...]:
+def chunk_shape(shape: Sequence[int], axes: str, side: int = 1024) -> Ints:
     """Return chunks of whole small planes, or squares of large ones; planes of Z are joined."""
     sides = {axis: min(size, side) for axis, size in zip(axes, shape, strict=True) if axis in "YX"}
     room = side * side // max(1, sides.get("Y", 1) * sides.get("X", 1))
@@ -31,33 +32,22 @@ def chunk_shape(shape: Sequence[int], axes: str, side: int = 1024) -> tuple[int,
     )
 
 
-def write_zarr(
-    path: Path,
-    array: NDArray[Any],
-    axes: str,
-    pixel_size: Mapping[str, Length],
-    channel_names: Sequence[str] | None,
-    provenance: Mapping[str, Any] | None,
-) -> None:
-    """Write a zarr (v3) root array that names its axes."""
-    import zarr
+def shard_shape(shape: Sequence[int], axes: str, chunks: Sequence[int]) -> Ints:
+    """Return how many pixels share a file: whole chunks, of several planes where those are small.
 
-    attributes: dict[str, Any] = {}
-    if pixel_size:
-        attributes["pixel_size"] = {
-            axis: [length.value, length.unit] for axis, length in pixel_size.items()
-        }
-    if channel_names:
-        attributes["channel_names"] = list(channel_names)
-    if provenance is not None:
-        attributes[PROVENANCE] = dict(provenance)
-    zarr.create_array(
-        str(path),
-        data=np.asarray(array, order="C"),
-        chunks=chunk_shape(array.shape, axes),
-        dimension_names=list(axes.lower()),
-        attributes=attributes,
-    )
+    Parameters
+    ----------
+    shape, chunks : sequence of int
+        One for each of `axes`.
+    axes : str
+    """
+    sides = list(chunks)
+    # Planes first, then what holds them, from the last axis on.
+    for axis in sorted(range(len(axes)), key=lambda i: (axes[i] in "YX", i), reverse=True):
+        limit = _SHARD_SIDE if axes[axis] in "YX" else sides[axis] * _SHARD_PIXELS // prod(sides)
+        needed = -(-shape[axis] // chunks[axis])
+        sides[axis] = chunks[axis] * max(1, min(needed, limit // chunks[axis]))
+    return tuple(sides)
 
 
 def write_ome_zarr(
@@ -71,7 +61,7 @@ def write_ome_zarr(
     version: str = "0.5",
     name: str = "",
 ) -> None:
-    """Write an OME-Zarr image of one level.
+    """Write an OME-Zarr image, and halves of it until a plane is small.
 
     Parameters
     ----------
@@ -90,53 +80,25 @@ def write_ome_zarr(
     ------
     ImageFormatError
         If the version is another one.
+    OSError
+        If the disk is full, or the folder cannot be written to.
     """
-    import zarr
-
-    if version not in VERSIONS:
-        raise ImageFormatError(
-            f"{path}: OME-Zarr {version} cannot be written; choose one of {', '.join(VERSIONS)}"
-        )
-    scale = [pixel_size[axis].value if axis in pixel_size and axis != "C" else 1.0 for axis in axes]
-    multiscale: dict[str, Any] = {
-        "name": name,
-        "axes": [_axis(axis, pixel_size.get(axis)) for axis in axes],
-        "datasets": [
-            {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-        ],
-    }
-    ome: dict[str, Any] = {"multiscales": [multiscale]}
-    if channel_names:
-        ome["omero"] = {"channels": [_channel(label, array.dtype) for label in channel_names]}
-    old = version == "0.4"
-    if old:
-        multiscale["version"] = version
-        attributes = ome
-    else:
-        attributes = {"ome": {"version": version, **ome}}
-    if provenance is not None:
-        attributes = {**attributes, PROVENANCE: dict(provenance)}
-    group = zarr.create_group(str(path), zarr_format=2 if old else 3, attributes=attributes)
-    pixels = group.create_array(
-        "0",
-        shape=array.shape,
-        dtype=array.dtype,
-        chunks=chunk_shape(array.shape, axes),
-        dimension_names=None if old else list(axes.lower()),
-        chunk_key_encoding={"name": "v2" if old else "default", "separator": "/"},
+    levels = []
+    for shape in level_shapes(array.shape, axes):
+        chunks = chunk_shape(shape, axes, 1024 if version == "0.4" else 512)
+        levels.append((shape, chunks, shard_shape(shape, axes, chunks)))
+    layout = StoreLayout(
+        axes=axes,
+        dtype=array.dtype.newbyteorder("=").name,
+        levels=tuple(levels),
+        version=version,
+        pixel_size=pixel_size,
+        channel_names=None if channel_names is None else tuple(channel_names),
+        name=name,
     )
-    pixels[...] = np.asarray(array, order="C")
-
-
-def _axis(axis: str, length: Length | None) -> dict[str, str]:
-    entry = {"name": axis.lower(), "type": KINDS[axis]}
-    if length is not None and axis != "C":
-        entry["unit"] = length.unit
-    return entry
-
-
-def _channel(label: str, dtype: np.dtype[Any]) -> dict[str, Any]:
-    # Viewers insist on a window and a colour; the whole range in white promises nothing.
-    highest = float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
-    window = {"min": 0.0, "max": highest, "start": 0.0, "end": highest}
-    return {"label": label, "color": "FFFFFF", "window": window, "active": True}
+    write_metadata(path, layout, provenance)
+    writer = PyramidWriter(path, layout)
+    for level, (shape, _, _) in enumerate(layout.levels):
+        if level:
+            array = halve(array, axes)
+        writer.fill(level, tuple((0, size) for size in shape), array)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import define
 
 from l2l_core.errors import AxesError, OutputError, TilingError
-from l2l_core.images.pyramid import level_shapes
 from l2l_core.streaming.unit_sizes import chunk_sides, unit_sides
 
 if TYPE_CHECKING:
@@ -263,6 +262,9 @@ def plan_grid(
             f"a unit of {side} x {side} pixels is too small; expected a multiple of {step}, so "
             "that three levels of the pyramid have whole pixels; ask for a larger side, or for none"
         )
+    # The floor of images loads NumPy, which the grid itself does without.
+    from l2l_core.images.pyramid import level_shapes
+
     shapes = level_shapes(shape, axes)
     levels: list[LevelGrid] = []
     for base in range(0, max(1, len(shapes) - 1), _LEVELS):

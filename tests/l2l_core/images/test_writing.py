@@ -14,8 +14,10 @@ from l2l_core.errors import AxesError, ImageError, ImageFormatError
 from l2l_core.images import tiff_writing
 from l2l_core.images.axes import reorder
 from l2l_core.images.image import Length
+from l2l_core.images.pyramid import halve
 from l2l_core.images.reading import open_image
 from l2l_core.images.writing import cast, write_image
+from l2l_core.images.zarr_writing import chunk_shape, shard_shape
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,10 +177,47 @@ def test_ome_zarr_is_valid_and_opens_elsewhere(version: str, axes: str, tmp_path
 
 
 def test_large_planes_are_cut_into_chunks_and_small_ones_joined(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.zarr", np.zeros((2, 1500, 2100), np.uint8), "ZYX")
-    assert open_image(tmp_path / "a.zarr").chunks == (1, 1024, 1024)
-    write_image(tmp_path / "b.zarr", np.zeros((2, 300, 64, 64), np.uint8), "CZYX")
-    assert open_image(tmp_path / "b.zarr").chunks == (1, 256, 64, 64)
+    write_image(tmp_path / "a.zarr", np.zeros((2, 1100, 600), np.uint8), "ZYX")
+    assert open_image(tmp_path / "a.zarr").chunks == (1, 512, 512)
+    write_image(tmp_path / "a04.zarr", np.zeros((2, 1100, 600), np.uint8), "ZYX", version="0.4")
+    assert open_image(tmp_path / "a04.zarr").chunks == (1, 1024, 600)
+    write_image(tmp_path / "b.zarr", np.zeros((2, 300, 16, 64), np.uint8), "CZYX")
+    assert open_image(tmp_path / "b.zarr").chunks == (1, 256, 16, 64)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_large_image_is_a_pyramid_in_few_files(version: str, tmp_path: Path) -> None:
+    pixels = RNG.integers(1, 99, (2, 3, 601, 1030)).astype(np.uint8)
+    path = tmp_path / "slide.zarr"
+    write_image(path, pixels, "CZYX", pixel_size=SIZE, version=version)
+    info = open_image(path).info
+    assert (info.format, info.metadata["name"]) == (f"OME-Zarr {version}", "slide")
+    assert info.metadata["levels"] == 3
+    for level in range(3):
+        image = open_image(path, level=level)
+        np.testing.assert_array_equal(image.read(), pixels, strict=True)
+        assert image.info.pixel_size["Y"].value == pytest.approx(SIZE["Y"].value * 2**level)
+        pixels = halve(pixels, "CZYX")
+    if version == "0.5":
+        files = [file for file in path.rglob("*") if file.is_file() and file.suffix != ".json"]
+        assert len(files) == 3
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "chunks", "shard"),
+    [
+        ("YX", (9000, 700), (512, 512), (4096, 1024)),
+        ("YX", (20, 33), (20, 33), (20, 33)),
+        ("ZYX", (1000, 512, 512), (1, 512, 512), (64, 512, 512)),
+        ("TCZYX", (50, 3, 5, 64, 64), (1, 1, 5, 64, 64), (50, 3, 5, 64, 64)),
+        ("CZYX", (3, 90, 4100, 4100), (1, 1, 512, 512), (1, 1, 4096, 4096)),
+    ],
+)
+def test_shards_hold_whole_chunks_up_to_a_limit(
+    axes: str, shape: tuple[int, ...], chunks: tuple[int, ...], shard: tuple[int, ...]
+) -> None:
+    assert chunk_shape(shape, axes, 512) == chunks
+    assert shard_shape(shape, axes, chunks) == shard
 
 
 def test_a_view_that_is_not_contiguous_is_written_as_it_looks(tmp_path: Path) -> None:
