@@ -80,6 +80,12 @@ def l2l_restorers() -> Iterator[RestorerInfo]:
         summary="Distance of every pixel to the nearest structure",
         supervision="none",
     )
+    yield RestorerInfo(
+        name="chain",
+        target="l2l_plugins.restorers.chain:Chain",
+        summary="Filters one after the other",
+        supervision="none",
+    )
 
 
 @hookimpl

@@ -67,9 +67,9 @@ class Restorer(ABC):
     Options: ClassVar[type] = NoOptions
     roles: ClassVar[tuple[str, ...]] = ("target",)
     normalizes: ClassVar[bool] = True
-    units: ClassVar[str] = ""
 
     geometry: Geometry
+    units: str = ""
 
     def __init__(
         self, options: Any, *, axes: str, channels_in: int, channels_out: int, device: str = "auto"

@@ -175,6 +175,10 @@ def test_every_built_in_component_is_documented_with_its_options(kind, name):
         from l2l_plugins.losses.weighted_sum import Term
 
         expected += rows(Term)
+    if name == "chain":
+        from l2l_plugins.restorers.chain import Step
+
+        expected += rows(Step)
     assert tables()[f"{kind} {name}"] == expected
 
 
