@@ -108,7 +108,8 @@ def read_document(place: Place, *, length: int | None = None) -> bytes | None:
     ----------
     place : Path or str
     length : int, optional
-        How many bytes to ask a host for; one that knows no parts of files gives all.
+        How many bytes to ask for, from the end where it is negative. A host that knows no parts
+        of files gives all.
 
     Raises
     ------
@@ -118,9 +119,10 @@ def read_document(place: Place, *, length: int | None = None) -> bytes | None:
         If the package of the URL's protocol is not installed.
     """
     place = as_place(place)
+    part = slice(length, None) if length is not None and length < 0 else slice(length)
     if isinstance(place, Path):
         try:
-            return place.read_bytes()[:length]
+            return place.read_bytes()[part]
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except OSError as error:
@@ -128,7 +130,7 @@ def read_document(place: Place, *, length: int | None = None) -> bytes | None:
     files, path = filesystem(place)
     try:
         with answering(place):
-            return bytes(files.cat_file(path, **({} if length is None else {"end": length})))
+            return bytes(files.cat_file(path, start=part.start, end=part.stop))
     except ImageNotFoundError:
         return None
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from l2l_core.errors import ImageError, ImageFormatError, ImageNotFoundError, L2LError
 from l2l_core.images.axes import AXES
 from l2l_core.images.layout import Layout, settle
-from l2l_core.images.places import Place, child, is_url, open_store, unreachable
+from l2l_core.images.places import Place, child, is_url, read_document, unreachable
 
 NEWEST = (0, 5)
 
@@ -78,6 +78,14 @@ def find_level(place: Place, level: int = 0) -> LevelArray:
     ImageError
         If there is no such level, or a host does not answer.
     """
+    found = _find(place, level)
+    found.array.store.watch(found.array)
+    if is_url(place) and found.array.shards is not None:
+        _need_parts_of_files(found)
+    return found
+
+
+def _find(place: Place, level: int) -> LevelArray:
     import zarr
 
     node, attributes = _open_node(place)
@@ -121,8 +129,10 @@ def _open_node(place: Place) -> tuple[Any, dict[str, Any]]:
     """Open the array or group at a place, and return its attributes too."""
     import zarr
 
+    from l2l_core.images.checked_store import checked
+
     try:
-        node = zarr.open(open_store(place), mode="r")
+        node = zarr.open(checked(place), mode="r")
         return node, dict(node.attrs)
     except (L2LError, MemoryError):
         raise
@@ -138,6 +148,16 @@ def _open_node(place: Place) -> tuple[Any, dict[str, Any]]:
         raise ImageFormatError(
             f"{place}: this is no zarr store that can be read ({why}); copy or export it again"
         ) from error
+
+
+def _need_parts_of_files(found: LevelArray) -> None:
+    """Refuse a host that answers with whole files, in which no chunk of a shard is found."""
+    content = read_document(child(found.store, found.array.path, "zarr.json"), length=-1)
+    if content is not None and len(content) > 1:
+        raise ImageError(
+            f"{found.place}: the image is stored in shards, and this host gives whole files where "
+            "a part is asked for; serve it by one that knows ranges, or copy the store here"
+        )
 
 
 def _said(place: Place, error: Exception) -> ImageError:

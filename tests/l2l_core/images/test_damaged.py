@@ -49,8 +49,8 @@ def alter(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-def blosc(**how: Any) -> Any:
-    return {"compressors": zarr.codecs.BloscCodec(cname="zstd", **how)}
+def blosc(name: str) -> dict[str, Any]:
+    return {"compressors": zarr.codecs.BloscCodec(cname=name)}
 
 
 CHECKED = {
@@ -58,17 +58,25 @@ CHECKED = {
 }
 
 
-@pytest.mark.parametrize("how", [{}, blosc(), CHECKED, {"compressors": None}])
-def test_a_truncated_chunk_is_named(how: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("hurt", [truncate, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "how", [{}, blosc("zstd"), blosc("lz4"), CHECKED, {"compressors": None}, {"zarr_format": 2}]
+)
+def test_a_truncated_chunk_is_named(
+    how: dict[str, Any], hurt: Callable[[Path], None], tmp_path: Path
+) -> None:
     path = tmp_path / "a.zarr"
     write(path, **how)
+    key = "0/1.2.3" if "zarr_format" in how else "0/c/1/2/3"
     assert damaged_chunks(path, 0, WHOLE) == []
-    truncate(path / "0/c/1/2/3")
-    assert damaged_chunks(path, 0, WHOLE) == ["0/c/1/2/3"]
-    assert damaged_chunks(path, 0, ((1, 2), (32, 33), (48, 49))) == ["0/c/1/2/3"]
+    hurt(path / key)
+    assert damaged_chunks(path, 0, WHOLE) == [key]
+    assert damaged_chunks(path, 0, ((1, 2), (32, 33), (48, 49))) == [key]
     assert damaged_chunks(path, 0, ((0, 1), (0, 40), (0, 52))) == []
     assert damaged_chunks(path, 0, ((1, 2), (0, 32), (0, 52))) == []
-    assert damaged_chunks(path, 0, {"C": (1, 2), "Y": (32, 99)}) == ["0/c/1/2/3"]
+    assert damaged_chunks(path, 0, {"C": (1, 2), "Y": (32, 99)}) == [key]
+    with pytest.raises(ImageFormatError, match="the pixels cannot be read"):
+        open_image(path).read(C=1)
 
 
 def test_an_altered_chunk_is_named_where_it_has_a_checksum(tmp_path: Path) -> None:

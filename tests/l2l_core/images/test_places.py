@@ -11,7 +11,15 @@ import zarr
 
 from l2l_core.errors import ImageError, MissingDependencyError
 from l2l_core.images import places
-from l2l_core.images.places import as_place, child, exists, is_url, name_of, open_store
+from l2l_core.images.places import (
+    as_place,
+    child,
+    exists,
+    is_url,
+    name_of,
+    open_store,
+    read_document,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +80,21 @@ def test_a_store_is_written_and_read_at_its_place(where: str, tmp_path: Path) ->
     assert exists(place)
     assert not exists(child(place, "missing"))
     np.testing.assert_array_equal(zarr.open(open_store(place), mode="r")[...], np.eye(8))
+
+
+@pytest.mark.parametrize("where", ["memory://places/text", ""])
+def test_a_part_of_a_document_is_read(where: str, tmp_path: Path) -> None:
+    place = as_place(where or tmp_path / "text")
+    if isinstance(place, Path):
+        place.write_bytes(b"abcdef")
+    else:
+        from fsspec import filesystem
+
+        filesystem("memory").pipe_file("/places/text", b"abcdef")
+    assert read_document(place) == b"abcdef"
+    assert read_document(place, length=2) == b"ab"
+    assert read_document(place, length=-1) == b"f"
+    assert read_document(child(place, "below")) is None
 
 
 def test_a_store_for_reading_is_never_written_to() -> None:
