@@ -10,7 +10,8 @@ import numpy as np
 from attrs import evolve
 
 from l2l_core.errors import AxesError, ComponentError, OutOfMemory
-from l2l_core.streaming.tiling import Plan, Tile, halved, plan
+from l2l_core.streaming.tile_size import halved
+from l2l_core.streaming.tiling import Plan, Tile, plan
 from l2l_core.streaming.window import read_window
 
 if TYPE_CHECKING:

@@ -19,72 +19,11 @@ from typing import TypeAlias, overload
 from attrs import define
 
 from l2l_core.components.geometry import Geometry
-from l2l_core.errors import ImageError, TilingError
+from l2l_core.errors import ImageError
+from l2l_core.streaming.axis_plan import AxisPlan, plan_axis
+from l2l_core.streaming.tile_size import asked_tile, refuse_small
 
 Range: TypeAlias = tuple[int, int]
-
-_PREFERRED = {1: (4096,), 2: (1024, 1024), 3: (64, 256, 256)}
-
-
-def _up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
-
-
-def _down(value: int, multiple: int) -> int:
-    return value // multiple * multiple
-
-
-@define(frozen=True)
-class AxisPlan:
-    """The tiles along one axis.
-
-    Parameters
-    ----------
-    size : int
-        Pixels of the image.
-    before, after : int
-        Pixels that padding adds on either side.
-    keep : (int, int)
-        What all tiles keep together, on the lattice.
-    start, stop : int
-        What all tiles read together.
-    tile : int
-        Side of a tile.
-    halo : int
-        Pixels between an inner edge of a tile and what it keeps.
-    count : int
-        Number of tiles.
-    scale : int
-        Output pixels for an input pixel.
-    """
-
-    size: int
-    before: int
-    after: int
-    keep: Range
-    start: int
-    stop: int
-    tile: int
-    halo: int
-    count: int
-    scale: int
-
-    @property
-    def padded(self) -> int:
-        """Side of the padded image."""
-        return self.before + self.size + self.after
-
-    def read(self, index: int) -> Range:
-        """Return what tile `index` reads."""
-        # The last tile is shifted inward, so that it ends where the reading ends.
-        start = min(self.start + index * (self.tile - 2 * self.halo), self.stop - self.tile)
-        return start, start + self.tile
-
-    def kept(self, index: int) -> Range:
-        """Return what tile `index` keeps, padding included."""
-        first = self.keep[0] if index == 0 else self.read(index - 1)[1] - self.halo
-        last = self.keep[1] if index == self.count - 1 else self.read(index)[1] - self.halo
-        return first, last
 
 
 @define(frozen=True)
@@ -201,58 +140,6 @@ class Plan(Sequence[Tile]):
         )
 
 
-def least_tile(shape: Sequence[int], geometry: Geometry) -> tuple[int, ...]:
-    """Return the smallest sides that a tile can have: two halos and one step of the lattice.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Sides of the image, one for each of ``geometry.axes``.
-    geometry : Geometry
-        The restorer's.
-    """
-    return tuple(
-        _up(size, multiple)
-        if _is_whole(name, halo, geometry)
-        else min(2 * (halo or 0) + multiple, _up(size, multiple))
-        for name, size, halo, multiple in zip(
-            geometry.axes, shape, geometry.lattice_halo, geometry.multiple, strict=True
-        )
-    )
-
-
-def preferred_tile(geometry: Geometry) -> tuple[int, ...]:
-    """Return the sides of a tile where nobody asks for any.
-
-    The restorer's own where it has them; otherwise 1024 x 1024 pixels, 64 x 256 x 256 in three
-    dimensions, and more where the halo would leave less than half of that.
-    """
-    usual = _PREFERRED[len(geometry.axes)]
-    sides = []
-    for own, size, halo, multiple in zip(
-        geometry.tile, usual, geometry.lattice_halo, geometry.multiple, strict=True
-    ):
-        least = 2 * (halo or 0) + multiple
-        chosen = max(own, least) if own else max(size, 2 * (halo or 0) + size // 2, least)
-        sides.append(_up(chosen, multiple))
-    return tuple(sides)
-
-
-def halved(plan: Plan) -> tuple[int, ...] | None:
-    """Return sides half as long as those of a plan, None where they cannot be any smaller."""
-    least = least_tile(plan.shape, plan.geometry)
-    smaller = tuple(
-        max(low, _down(side // 2, multiple))
-        for side, low, multiple in zip(plan.tile, least, plan.geometry.multiple, strict=True)
-    )
-    return None if smaller == plan.tile else smaller
-
-
-def _is_whole(name: str, halo: int | None, geometry: Geometry) -> bool:
-    """Whether an axis always goes into one tile: looked at as a whole, or not in the output."""
-    return halo is None or name not in geometry.output_axes
-
-
 def plan(
     shape: Sequence[int],
     geometry: Geometry,
@@ -294,84 +181,15 @@ def plan(
             f"an image of the shape {shape} cannot be cut into tiles; expected one side of at "
             f"least 1 for each of the axes {geometry.axes}"
         )
-    wanted = _sides(tile, geometry)
+    wanted = asked_tile(tile, geometry)
     whole = tuple((0, side) for side in shape)
     region = whole if region is None else tuple((int(a), int(b)) for a, b in region)
     if any(not 0 <= a < b <= side for (a, b), side in zip(region, shape, strict=True)):
         raise ImageError(f"the region {region} is empty or outside of an image of shape {shape}")
-    _check(wanted, shape, geometry)
+    refuse_small(wanted, shape, geometry)
     return Plan(
         geometry,
         shape,
         region,
-        tuple(_axis(i, shape[i], wanted[i], region[i], geometry) for i in range(len(shape))),
-    )
-
-
-def _sides(tile: int | Sequence[int] | None, geometry: Geometry) -> tuple[int, ...]:
-    if tile is None:
-        return preferred_tile(geometry)
-    sides = (tile,) * len(geometry.axes) if isinstance(tile, int) else tuple(tile)
-    if len(sides) != len(geometry.axes):
-        raise TilingError(
-            f"a tile of {sides} has {len(sides)} sides; expected one number, or one for each of "
-            f"the axes {geometry.axes}"
-        )
-    return sides
-
-
-def _check(wanted: Sequence[int], shape: Sequence[int], geometry: Geometry) -> None:
-    """Refuse a tile that could keep nothing."""
-    least = least_tile(shape, geometry)
-    short = [
-        name
-        for name, side, low, halo in zip(
-            geometry.axes, wanted, least, geometry.lattice_halo, strict=True
-        )
-        if side < low and not _is_whole(name, halo, geometry)
-    ]
-    if short:
-        raise TilingError(
-            f"a tile of {' x '.join(map(str, wanted))} pixels ({geometry.axes}) is too small along "
-            f"{', '.join(short)}: with a halo of {_said(geometry.lattice_halo)} on either side and "
-            f"steps of {_said(geometry.multiple)}, it needs at least "
-            f"{' x '.join(map(str, least))}; ask for a larger tile, or for none"
-        )
-
-
-def _said(numbers: Sequence[int | None]) -> str:
-    texts = ["the whole axis" if n is None else str(n) for n in numbers]
-    return texts[0] if len(set(texts)) == 1 else " x ".join(texts)
-
-
-def _axis(i: int, size: int, wanted: int, region: Range, geometry: Geometry) -> AxisPlan:
-    multiple, halo = geometry.multiple[i], geometry.lattice_halo[i]
-    before, after = geometry.padding.split(-size % multiple)
-    padded = before + size + after
-    if _is_whole(geometry.axes[i], halo, geometry):
-        side, reach = padded, 0
-        keep = start, stop = 0, padded
-    else:
-        reach = halo or 0
-        side = min(_down(wanted, multiple), padded)
-        keep = (
-            _down(before + region[0], multiple),
-            min(_up(before + region[1], multiple), padded),
-        )
-        start, stop = max(0, keep[0] - reach), min(padded, keep[1] + reach)
-        # A region smaller than a tile still gets a tile of the one size, shifted inward.
-        start = min(start, padded - side)
-        stop = max(stop, start + side)
-    count = 1 if stop - start == side else 1 + -(-(stop - start - side) // (side - 2 * reach))
-    return AxisPlan(
-        size=size,
-        before=before,
-        after=after,
-        keep=keep,
-        start=start,
-        stop=stop,
-        tile=side,
-        halo=reach,
-        count=count,
-        scale=geometry.scale[i],
+        tuple(plan_axis(geometry, i, shape[i], wanted[i], region[i]) for i in range(len(shape))),
     )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from l2l_core.streaming.in_memory import restore_array
-from l2l_core.streaming.tiling import least_tile, plan
+from l2l_core.streaming.tile_size import least_tile
+from l2l_core.streaming.tiling import plan
 from l2l_core.testing.receptive_field import measure_nan_reach, measure_reach
 from l2l_core.testing.restorer_under_test import RestorerUnderTest
 

@@ -2,18 +2,13 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
-from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from l2l_core.components import Geometry, Padding
 from l2l_core.errors import ImageError, TilingError
-from l2l_core.streaming.tiling import (
-    halved,
-    least_tile,
-    plan,
-    preferred_tile,
-)
+from l2l_core.streaming.tile_size import least_tile
+from l2l_core.streaming.tiling import plan
 from l2l_core.streaming.window import read_window, source
 
 MODES = ("reflect", "symmetric", "edge", "constant")
@@ -244,29 +239,3 @@ def test_indices_beyond_the_plan_are_refused():
     assert [tile.index for tile in tiles[1:3]] == [1, 2]
     with pytest.raises(IndexError):
         tiles[4]
-
-
-def test_preferred_tiles():
-    assert preferred_tile(Geometry(axes="YX", halo=40, multiple=4)) == (1024, 1024)
-    assert preferred_tile(Geometry(axes="ZYX", halo=2)) == (64, 256, 256)
-    assert preferred_tile(Geometry(axes="YX", halo=40, multiple=4, tile=500)) == (500, 500)
-    wide = preferred_tile(Geometry(axes="ZYX", halo=40, multiple=8))
-    assert wide[0] == 2 * 40 + 32
-
-
-@given(planned())
-def test_halving_ends_at_the_least_tile(tiles):
-    for _ in range(12):
-        smaller = halved(tiles)
-        if smaller is None:
-            break
-        assert any(a < b for a, b in zip(smaller, tiles.tile, strict=True))
-        tiles = plan(tiles.shape, tiles.geometry, smaller)
-    else:
-        pytest.fail("never ended")
-    assert tiles.tile == least_tile(tiles.shape, tiles.geometry)
-
-
-def test_halving_leaves_an_unbounded_axis():
-    geometry = evolve(Geometry(axes="YX", halo=4), halo=(None, 4))
-    assert halved(plan((100, 100), geometry, 100)) == (100, 50)
