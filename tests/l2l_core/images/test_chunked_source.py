@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +99,25 @@ def test_what_was_opened_earlier_is_never_taken_for_what_is_open_now():
         # The former source is gone, and its place in memory free for the next one.
         kept = _kept(*_image(np.full((8, 8), value), "YX", (8, 8)), store)
         assert kept.read().min() == value
+
+
+@pytest.mark.parametrize("fill", [0, 7, np.nan])
+def test_a_block_of_fill_values_alone_is_not_kept(fill):
+    array = np.full((8, 16), fill, np.float32)
+    array[:, 8:] = 3
+    array[1, 7] = fill
+    image, source = _image(array, "YX", (8, 8))
+    kept = Image(
+        image.info,
+        ChunkedSource(source, image.shape, image.dtype, DecodedBlocks(10**6), fill=fill),
+    )
+    for _ in range(3):
+        np.testing.assert_array_equal(kept.read(), array)
+    assert source.reads == 3 + 1
+    array[1, 6] = 5
+    for _ in range(3):
+        np.testing.assert_array_equal(kept.read(), array)
+    assert source.reads == 3 + 1 + 1
 
 
 def test_a_chunk_of_a_store_on_disk_is_decoded_once(tmp_path, monkeypatch):
