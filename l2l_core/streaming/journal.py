@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_ENDING = ',"crc":"{:08x}"}}\n'
-_ENDING_LENGTH = len(_ENDING.format(0))
+_ENDING = b',"crc":"%08x"}\n'
+_ENDING_LENGTH = len(_ENDING % 0)
 
 
 @define(frozen=True)
@@ -96,7 +96,7 @@ def _torn(line: bytes, file: BinaryIO) -> bool:
 
 def _whole(line: bytes, number: int, end: int, crc: int) -> JournalLine | None:
     crc = crc32(line[:-_ENDING_LENGTH], crc)
-    if not line.endswith(_ENDING.format(crc).encode()):
+    if not line.endswith(_ENDING % crc):
         return None
     record = json.loads(line)
     del record["crc"]
@@ -138,9 +138,9 @@ class Journal:
             If it cannot be written; all lines before it are safe.
         """
         end, crc = self._tail
-        text = json.dumps(record, separators=(",", ":"))[:-1]
-        crc = crc32(text.encode(), crc)
-        line = (text + _ENDING.format(crc)).encode()
+        text = json.dumps(record, separators=(",", ":"))[:-1].encode()
+        crc = crc32(text, crc)
+        line = text + _ENDING % crc
         try:
             # An interrupt may have left a line here that was not counted any more.
             self._cut()

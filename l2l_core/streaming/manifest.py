@@ -22,7 +22,7 @@ _CHANGES = {
     "input": "the input is another",
     "model": "the model is another",
     "options": "the options are others",
-    "grid": "the grid is another",
+    "grid": "the grid or layout of the output is another",
 }
 _LONG = 80
 _MISSING = object()
@@ -142,7 +142,8 @@ def _changes(began: Sections, now: Sections) -> Iterator[str]:
             continue
         key, was, is_now = difference
         change = _CHANGES.get(name, f"{name} is another")
-        if name == "grid" and key.endswith("version"):
+        # A store's layout has a version too.
+        if name == "grid" and key.split(".")[-2:] in (["version"], ["grid", "version"]):
             change = "the version of the grid is another"
         where = f"{key} is" if key else "it is"
         yield f"{change}: {where} {_shown(is_now)} now and was {_shown(was)} when it began"
