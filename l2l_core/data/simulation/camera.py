@@ -64,3 +64,32 @@ def expose(
     levels = np.rint(np.float32(options.gain) * electrons + np.float32(options.offset))
     np.clip(levels, 0, 2**options.bits - 1, out=levels)
     return np.asarray(levels, np.uint16)
+
+
+def average(
+    photons: NDArray[np.float32], frames: int, options: CameraOptions, rng: Generator
+) -> NDArray[np.float32]:
+    """Return the mean of many exposures of a scene, drawn at once.
+
+    Parameters
+    ----------
+    photons : ndarray of float, any shape
+        Photons expected in each pixel during one exposure, not negative.
+    frames : int
+        How many exposures, at least 1.
+    options : CameraOptions
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float32, same shape
+        Mean grey level (ADU), cut off at 0 and at the digitiser's end.  Frames are summed before
+        they are rounded, so the mean lacks the rounding of the single ones.
+    """
+    scale = np.float32(frames * options.quantum_efficiency)
+    electrons = rng.poisson(photons * scale).astype(np.float32)
+    if options.read_noise:
+        noise = rng.standard_normal(electrons.shape, dtype=np.float32)
+        electrons += np.float32(options.read_noise * np.sqrt(frames)) * noise
+    levels = np.float32(options.gain / frames) * electrons + np.float32(options.offset)
+    return np.asarray(np.clip(levels, 0, 2**options.bits - 1), np.float32)

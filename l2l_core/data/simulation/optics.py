@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.ndimage
-from attrs import define, field, validators
+from attrs import define
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -29,20 +29,6 @@ MIN_FWHM_PIXELS = 1.8
 _SPLINE_VARIANCE = 0.25
 
 
-@define(frozen=True, kw_only=True)
-class OpticsOptions:
-    """The microscope, as far as it blurs.
-
-    Parameters
-    ----------
-    fwhm_nm : float
-        Full width at half maximum of the Gaussian point spread function, in nm in the specimen;
-        about 250 for a confocal microscope, 60 for STED.
-    """
-
-    fwhm_nm: float = field(default=250.0, validator=validators.gt(0))
-
-
 @define(frozen=True)
 class Grid:
     """The pixels that a field is drawn on: the field and a margin, whose light enters the field.
@@ -55,11 +41,15 @@ class Grid:
         Side of a pixel, in micrometres.
     margin : int
         Pixels drawn beyond each border of the field, at the least.
+    origin_um : (float, float), optional
+        Where the field's corner lies in the specimen along Y and X, in micrometres: not at (0, 0)
+        after the stage has drifted.
     """
 
     size: tuple[int, int]
     pixel_um: float
     margin: int
+    origin_um: tuple[float, float] = (0.0, 0.0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,16 +59,19 @@ class Grid:
 
     @property
     def extent_um(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """First and last coordinate along Y and X in micrometres; the field begins at (0, 0)."""
+        """First and last coordinate along Y and X in micrometres, from the field's corner."""
         low = -self.margin * self.pixel_um
         height, width = (low + n * self.pixel_um for n in self.shape)
         return (low, height), (low, width)
 
     def coordinates_um(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the pixels' centres along Y, shape (Y, 1), and X, shape (1, X), in micrometres."""
+        """Return the pixels' centres along Y, shape (Y, 1), and X, shape (1, X), in micrometres.
+
+        They are places in the specimen.
+        """
         y, x = (
-            ((np.arange(n) - self.margin + 0.5) * self.pixel_um).astype(np.float32)
-            for n in self.shape
+            ((np.arange(n) - self.margin + 0.5) * self.pixel_um + origin).astype(np.float32)
+            for n, origin in zip(self.shape, self.origin_um, strict=True)
         )
         return y[:, None], x[None, :]
 
@@ -98,7 +91,7 @@ def spread(
     ----------
     grid : Grid
     positions : ndarray of float, (N, 2)
-        Along Y and X, in micrometres from the field's corner.
+        Along Y and X, in micrometres in the specimen.
     amounts : ndarray of float, (N,)
         Light of each point, any unit; points beyond the grid are left out.
 
@@ -109,7 +102,7 @@ def spread(
         points inside.
     """
     height, width = grid.shape
-    pixels = positions / grid.pixel_um + (grid.margin - 0.5)
+    pixels = (positions - np.array(grid.origin_um)) / grid.pixel_um + (grid.margin - 0.5)
     nearest = np.rint(pixels).astype(np.intp)
     inside = ((nearest >= 1) & (nearest < np.array([height - 1, width - 1]))).all(axis=1)
     nearest, offset, amounts = (
@@ -180,11 +173,12 @@ def smooth_field(grid: Grid, length_um: float, rng: Generator) -> NDArray[np.flo
 
     White noise on nodes `length_um` apart, spread with Gaussians of that standard deviation; each
     pixel is divided by the deviation that it would have, so the variance is the same everywhere.
+    The nodes belong to the specimen: a grid with another origin shows the same field displaced.
     """
     factors = []
-    for (low, high), pixels in zip(grid.extent_um, grid.shape, strict=True):
+    for (low, high), pixels, origin in zip(grid.extent_um, grid.shape, grid.origin_um, strict=True):
         nodes = np.arange(low - 3 * length_um, high + 4 * length_um, length_um)
-        centres = low + (np.arange(pixels) + 0.5) * grid.pixel_um
+        centres = low + (np.arange(pixels) + 0.5) * grid.pixel_um + origin
         weights = np.exp(-0.5 * ((centres[:, None] - nodes) / length_um) ** 2)
         weights /= np.sqrt(np.square(weights).sum(axis=1, keepdims=True))
         factors.append(weights.astype(np.float32))

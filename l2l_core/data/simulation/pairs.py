@@ -2,123 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from attrs import define, field, validators
+from attrs import define, evolve
 from numpy.typing import NDArray
 
-from l2l_core.data.simulation.camera import CameraOptions, expose
-from l2l_core.data.simulation.filaments import FilamentOptions
+from l2l_core.data.simulation.camera import average, expose
+from l2l_core.data.simulation.experiment import (
+    ExperimentOptions,
+    SeparationOptions,
+    SimulationOptions,
+)
 from l2l_core.data.simulation.labelling import (
-    CellMaps,
     LabelOptions,
     background,
     bound_structure,
     map_cells,
 )
-from l2l_core.data.simulation.optics import (
-    MIN_FWHM_PIXELS,
-    Grid,
-    OpticsOptions,
-    blur,
-    spread,
-    unit_peak,
-)
-from l2l_core.data.simulation.specimen import (
-    Cell,
-    CellOptions,
-    Structure,
-    StructureOptions,
-    draw_cells,
-)
+from l2l_core.data.simulation.optics import Grid, blur, smooth_field, spread, unit_peak
+from l2l_core.data.simulation.specimen import Cell, Structure, draw_cells
 from l2l_core.data.simulation.streams import Streams
-from l2l_core.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-_INPUT = LabelOptions(
-    photons=10.0,
-    labels_per_um=15.0,
-    patchiness=0.5,
-    cytosol=7.0,
-    nucleus=1.5,
-    cytosol_spread=0.25,
-    cytosol_um=1.2,
-    puncta=0.2,
-    puncta_photons=12.0,
-    puncta_spread=0.5,
-    haze=1.2,
-)
-_BENCHMARK = LabelOptions(
-    photons=60.0,
-    labels_per_um=60.0,
-    patchiness=0.35,
-    cytosol=0.3,
-    nucleus=1.0,
-    cytosol_spread=0.2,
-    cytosol_um=1.5,
-    puncta=0.04,
-    puncta_photons=20.0,
-    puncta_spread=0.5,
-    haze=0.05,
-)
-
-
-@define(frozen=True, kw_only=True)
-class SimulationOptions:
-    """A simulated experiment: specimen, labels, microscope and detector.
-
-    The defaults are tuned so that both labels have the contrasts of the paper's actin images.
-
-    Parameters
-    ----------
-    size : (int, int)
-        Pixels along Y and X.
-    pixel_size_nm : float
-        Side of a pixel in the specimen, in nm.
-    cells, structure, input, benchmark, optics, camera
-        Options of the parts; `input` is the label of lower contrast.
-    """
-
-    size: tuple[int, int] = field(default=(256, 256))
-    pixel_size_nm: float = field(default=120.0, validator=validators.gt(0))
-    cells: CellOptions = field(factory=CellOptions)
-    structure: StructureOptions = field(factory=FilamentOptions)
-    input: LabelOptions = _INPUT
-    benchmark: LabelOptions = _BENCHMARK
-    optics: OpticsOptions = field(factory=OpticsOptions)
-    camera: CameraOptions = field(factory=CameraOptions)
-
-    def __attrs_post_init__(self) -> None:
-        if len(self.size) != 2 or min(self.size) < 16:
-            raise DataError(
-                f"cannot simulate a field of {self.size} pixels; expected two sides (Y, X) of at "
-                "least 16"
-            )
-        if self.optics.fwhm_nm < MIN_FWHM_PIXELS * self.pixel_size_nm:
-            raise DataError(
-                f"the point spread function of {self.optics.fwhm_nm:g} nm is too narrow for "
-                f"pixels of {self.pixel_size_nm:g} nm; expected at least {MIN_FWHM_PIXELS} pixels: "
-                "choose smaller pixels or a wider point spread function"
-            )
-
-    @property
-    def fwhm_um(self) -> float:
-        """Width of the point spread function, in micrometres."""
-        return self.optics.fwhm_nm / 1000
-
-    @property
-    def grid(self) -> Grid:
-        """The pixels to draw on."""
-        fwhm_pixels = self.optics.fwhm_nm / self.pixel_size_nm
-        return Grid(self.size, self.pixel_size_nm / 1000, margin=int(np.ceil(3 * fwhm_pixels)))
-
-
-SPECIMENS: Mapping[str, SimulationOptions] = {"filaments": SimulationOptions()}
-"""The specimens by name: each is a set of options to start from."""
 
 
 @define(frozen=True, eq=False)
@@ -128,16 +30,28 @@ class SimulatedPair:
     Parameters
     ----------
     input, benchmark : ndarray of uint16, (Y, X)
-        Grey levels (ADU) of the label of lower and of higher contrast.
-    truth : ndarray of float32, (Y, X)
-        The structure alone, evenly labelled, without background and noise, seen through the same
-        point spread function: the best that a restoration could come to.  1 is the crest of one
-        straight filament of ordinary strength; never negative.
+        Grey levels (ADU) of the label of lower and of higher contrast.  Of a specimen of several
+        structures the input shows all of them and the benchmark, (C, Y, X), each by itself.
+    truth : ndarray of float32, as the benchmark
+        The structure alone, evenly labelled, without background and noise, seen through the
+        benchmark's point spread function, where the input has it: the best that a restoration
+        could come to.  1 is the crest of one straight filament of ordinary strength, or the
+        middle of an even area, or a point; never negative.
+    drift_px : (float, float)
+        How far further along Y and X the benchmark shows what the input shows, in pixels.
+    input_repeat : ndarray of uint16, (Y, X), or None
+        A second exposure of the input.
+    input_average, benchmark_average : ndarray of float32, or None
+        Mean grey levels (ADU) of many exposures.
     """
 
     input: NDArray[np.uint16]
     benchmark: NDArray[np.uint16]
     truth: NDArray[np.float32]
+    drift_px: tuple[float, float] = (0.0, 0.0)
+    input_repeat: NDArray[np.uint16] | None = None
+    input_average: NDArray[np.float32] | None = None
+    benchmark_average: NDArray[np.float32] | None = None
 
 
 @define(frozen=True, eq=False)
@@ -147,10 +61,11 @@ class Scene:
     Parameters
     ----------
     input, benchmark : ndarray
-        Photons expected of each label, structure and background together.
+        Photons expected of each label, structure and background together; the benchmark is
+        (C, Y, X) for several structures.
     input_background, benchmark_background : ndarray
         The part of them that is not the structure.
-    truth : ndarray
+    truth, drift_px
         As in :class:`SimulatedPair`.
     """
 
@@ -159,59 +74,137 @@ class Scene:
     input_background: NDArray[np.float32]
     benchmark_background: NDArray[np.float32]
     truth: NDArray[np.float32]
+    drift_px: tuple[float, float] = (0.0, 0.0)
 
 
-def simulate_scene(options: SimulationOptions, seed: int) -> Scene:
+Light = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Photons of the structure and of the background, both (Y, X)."""
+
+
+@define(frozen=True, eq=False)
+class _Field:
+    """One field of cells under one microscope."""
+
+    options: ExperimentOptions
+    cells: tuple[Cell, ...]
+    streams: Streams
+
+    def light(self, label: LabelOptions, name: str, structure: Structure, grid: Grid) -> Light:
+        """Return the light of one label; `name` chooses its random streams."""
+        fwhm = self.options.fwhm_um(label)
+        streams = self.streams.under(name)
+        pool = None
+        if label.cytosol_correlation:
+            pool = smooth_field(grid, self.options.cells.pool_um, self.streams.of("pool"))
+        maps = map_cells(grid, self.cells, self.options.cells)
+        bound = bound_structure(structure, label, grid, fwhm, streams)
+        other = background(self.cells, maps, label, grid, fwhm, streams, pool)
+        image = blur(bound, grid, fwhm)
+        if label.out_of_focus:
+            share = np.float32(label.out_of_focus)
+            image = (1 - share) * image + share * blur(bound, grid, label.out_of_focus_um)
+        return grid.crop(image), grid.crop(blur(other, grid, fwhm))
+
+    def truth(self, structure: Structure, label: LabelOptions, grid: Grid) -> NDArray[np.float32]:
+        """Return the evenly labelled structure through the point spread function of a label."""
+        fwhm = self.options.fwhm_um(label)
+        gain = unit_peak(fwhm, structure.dimension)
+        drawn = spread(grid, structure.positions, structure.amounts * gain)
+        return grid.crop(blur(drawn, grid, fwhm))
+
+
+def simulate_scene(options: ExperimentOptions, seed: int) -> Scene:
     """Return the light of one field; :func:`simulate_pair` exposes it.
 
     Parameters
     ----------
-    options : SimulationOptions
+    options : SimulationOptions or SeparationOptions
     seed : int
         Not negative; the same seed gives the same field.
     """
     streams = Streams(seed)
-    grid, fwhm = options.grid, options.fwhm_um
-    cells = draw_cells(grid, options.cells, streams.of("cells"))
-    structure = options.structure.draw(cells, streams.of("structure"))
-    maps = map_cells(grid, cells)
-    gain = unit_peak(fwhm, structure.dimension)
-    truth = spread(grid, structure.positions, structure.amounts * gain)
-    input_structure, input_background = _light(
-        options.input, structure, cells, maps, grid, fwhm, streams.under("input")
-    )
-    benchmark_structure, benchmark_background = _light(
-        options.benchmark, structure, cells, maps, grid, fwhm, streams.under("benchmark")
-    )
+    grid = options.grid
+    field = _Field(options, draw_cells(grid, options.cells, streams.of("cells")), streams)
+    drift_px, drifted = _drift(options, grid, streams)
+    if isinstance(options, SeparationOptions):
+        return _superposed(options, field, grid, drifted, drift_px)
+    if not isinstance(options, SimulationOptions):
+        raise TypeError(f"there is no way to simulate {type(options).__name__}")
+    structure = options.structure.draw(field.cells, streams.of("structure"))
+    labels = {"input": options.input, "benchmark": options.benchmark}
+    images = {}
+    for name, other, place in (("input", "benchmark", grid), ("benchmark", "input", drifted)):
+        images[name] = field.light(labels[name], name, structure, place)
+        share = np.float32(labels[name].bleed_through)
+        if share:
+            stray = sum(field.light(labels[other], other, structure, place))
+            # It is in the detector's way whatever it shows, so it counts as background.
+            images[name] = images[name][0], images[name][1] + share * stray
     return Scene(
-        input=input_structure + input_background,
-        benchmark=benchmark_structure + benchmark_background,
-        input_background=input_background,
-        benchmark_background=benchmark_background,
-        truth=grid.crop(blur(truth, grid, fwhm)),
+        input=sum_of(images["input"]),
+        benchmark=sum_of(images["benchmark"]),
+        input_background=images["input"][1],
+        benchmark_background=images["benchmark"][1],
+        truth=field.truth(structure, options.benchmark, grid),
+        drift_px=drift_px,
     )
 
 
-def _light(
-    label: LabelOptions,
-    structure: Structure,
-    cells: tuple[Cell, ...],
-    maps: CellMaps,
+def sum_of(light: Light) -> NDArray[np.float32]:
+    """Return structure and background together."""
+    return np.asarray(light[0] + light[1], np.float32)
+
+
+def _drift(
+    options: ExperimentOptions, grid: Grid, streams: Streams
+) -> tuple[tuple[float, float], Grid]:
+    """Return the drift in pixels, and the grid of what is imaged after it."""
+    if not options.drift_nm:
+        return (0.0, 0.0), grid
+    drift_nm = streams.of("drift").uniform(-options.drift_nm, options.drift_nm, 2)
+    y, x = (float(one) for one in drift_nm / options.pixel_size_nm)
+    # What is seen further along was there before the field's corner moved back.
+    return (y, x), evolve(grid, origin_um=(-y * grid.pixel_um, -x * grid.pixel_um))
+
+
+def _superposed(
+    options: SeparationOptions,
+    field: _Field,
     grid: Grid,
-    fwhm_um: float,
-    streams: Streams,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    bound = bound_structure(structure, label, grid, fwhm_um, streams)
-    other = background(cells, maps, label, grid, fwhm_um, streams)
-    return grid.crop(blur(bound, grid, fwhm_um)), grid.crop(blur(other, grid, fwhm_um))
+    drifted: Grid,
+    drift_px: tuple[float, float],
+) -> Scene:
+    structures = [
+        structure.draw(field.cells, field.streams.under(name).of("structure"))
+        for structure, name in zip(options.structures, options.names, strict=True)
+    ]
+    parts = list(zip(options.stains, options.names, structures, strict=True))
+    together = [field.light(*part, grid) for part in parts]
+    apart = together if drifted == grid else [field.light(*part, drifted) for part in parts]
+    total = sum_of
+    stray = sum(total(light) for light in apart)
+    backgrounds = [
+        # All that reaches a stain's detector and is not its structure.
+        light[1] + np.float32(stain.bleed_through) * (stray - total(light))
+        for stain, light in zip(options.stains, apart, strict=True)
+    ]
+    benchmark = [light[0] + other for light, other in zip(apart, backgrounds, strict=True)]
+    return Scene(
+        input=np.asarray(sum(total(light) for light in together), np.float32),
+        benchmark=np.stack(benchmark),
+        input_background=np.asarray(sum(light[1] for light in together), np.float32),
+        benchmark_background=np.stack(backgrounds),
+        truth=np.stack([field.truth(structure, stain, grid) for stain, _, structure in parts]),
+        drift_px=drift_px,
+    )
 
 
-def simulate_pair(options: SimulationOptions, seed: int) -> SimulatedPair:
+def simulate_pair(options: ExperimentOptions, seed: int) -> SimulatedPair:
     """Simulate one field, imaged with both labels.
 
     Parameters
     ----------
-    options : SimulationOptions
+    options : SimulationOptions or SeparationOptions
         Such as ``SPECIMENS["filaments"]``, or ``attrs.evolve`` of it.
     seed : int
         Not negative; the same seed gives the same pixels.
@@ -222,10 +215,20 @@ def simulate_pair(options: SimulationOptions, seed: int) -> SimulatedPair:
     """
     scene = simulate_scene(options, seed)
     streams = Streams(seed)
+    camera, frames = options.camera, options.average_frames
+    of_input, of_benchmark = streams.under("input"), streams.under("benchmark")
     return SimulatedPair(
-        input=expose(scene.input, options.camera, streams.under("input").of("exposure")),
-        benchmark=expose(
-            scene.benchmark, options.camera, streams.under("benchmark").of("exposure")
-        ),
+        input=expose(scene.input, camera, of_input.of("exposure")),
+        benchmark=expose(scene.benchmark, camera, of_benchmark.of("exposure")),
         truth=scene.truth,
+        drift_px=scene.drift_px,
+        input_repeat=(
+            expose(scene.input, camera, of_input.of("repeat")) if options.repeat else None
+        ),
+        input_average=(
+            average(scene.input, frames, camera, of_input.of("average")) if frames else None
+        ),
+        benchmark_average=(
+            average(scene.benchmark, frames, camera, of_benchmark.of("average")) if frames else None
+        ),
     )

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import define, field, validators
+from attrs import define, evolve, field, validators
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -39,12 +39,24 @@ class CellOptions:
     crowding : float
         Area of all cells together, as a share of the field's; above 1 they overlap and stand over
         its borders.  A field holds at least one cell.
+    dome : float
+        How much thicker a cell is over its nucleus than where it is flat; 0 for no more.
+    pool_um : float
+        Correlation length of the target's cytosolic pool, in micrometres.
+    organelles : float
+        Organelles that leave no room for the cytosol, for each square micrometre of a cell.
+    organelle_um : float
+        Their diameter, in micrometres.
     """
 
     diameter_um: float = field(default=48.0, validator=validators.gt(0))
     roughness: float = field(default=0.18, validator=[validators.ge(0), validators.lt(0.5)])
     nucleus_um: float = field(default=12.0, validator=validators.gt(0))
     crowding: float = field(default=1.5, validator=validators.gt(0))
+    dome: float = field(default=0.0, validator=validators.ge(0))
+    pool_um: float = field(default=1.5, validator=validators.gt(0))
+    organelles: float = field(default=0.0, validator=validators.ge(0))
+    organelle_um: float = field(default=0.5, validator=validators.gt(0))
 
     def __attrs_post_init__(self) -> None:
         if self.nucleus_um >= self.diameter_um * (1 - self.roughness):
@@ -68,6 +80,8 @@ class Cell:
         An ellipse along the cell's axis, in micrometres.
     axis : float
         Direction in which the cell is drawn out, in radians from X to Y.
+    organelles : ndarray of float, (N, 2)
+        Centres of the organelles, in micrometres.
     """
 
     centre: NDArray[np.float64]
@@ -75,6 +89,7 @@ class Cell:
     nucleus_centre: NDArray[np.float64]
     nucleus_radii: NDArray[np.float64]
     axis: float
+    organelles: NDArray[np.float64] = field(factory=lambda: np.empty((0, 2)))
 
     @property
     def area_um2(self) -> float:
@@ -99,6 +114,42 @@ class Cell:
         across = dy * np.cos(self.axis) - dx * np.sin(self.axis)
         radius = np.hypot(along / self.nucleus_radii[0], across / self.nucleus_radii[1])
         return np.asarray(1.0 - radius, np.float64)
+
+    def outline(self, step_um: float) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Return places along the outline, the directions outwards there, and their distance.
+
+        Parameters
+        ----------
+        step_um : float
+            How far apart the places are at the most, in micrometres.
+
+        Returns
+        -------
+        places : ndarray of float, (N, 2)
+            Along Y and X, in micrometres, evenly spaced.
+        outwards : ndarray of float, (N,)
+            Direction of the outline's normal, in radians from X to Y.
+        step_um : float
+            How far apart they are.
+        """
+        angles = np.arange(_ANGLES + 1) * (2 * np.pi / _ANGLES)
+        y, x = (self.radii * wave(angles) for wave in (np.sin, np.cos))
+        edges = np.hypot(np.diff(y), np.diff(x))
+        travelled = np.concatenate([[0.0], np.cumsum(edges)])
+        number = int(np.ceil(travelled[-1] / step_um))
+        at = np.arange(number) * (travelled[-1] / number)
+        places = np.stack([np.interp(at, travelled, y), np.interp(at, travelled, x)], axis=1)
+        ahead = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
+        outwards = np.arctan2(-ahead[:, 1], ahead[:, 0])
+        return places + self.centre, outwards, float(travelled[-1] / number)
+
+    def lattice(self, spacing_um: float) -> NDArray[np.float64]:
+        """Return places on a square lattice over the cell, (N, 2), in micrometres."""
+        reach = float(self.radii.max())
+        steps = np.arange(-reach, reach + spacing_um, spacing_um)
+        y, x = np.meshgrid(self.centre[0] + steps, self.centre[1] + steps, indexing="ij")
+        inside = self.depth(y, x) > 0
+        return np.stack([y[inside], x[inside]], axis=1)
 
     def places(self, number: int, rng: Generator) -> NDArray[np.float64]:
         """Return `number` places drawn evenly over the cell, (N, 2), in micrometres."""
@@ -138,13 +189,29 @@ def _draw_cell(centre: NDArray[np.float64], options: CellOptions, rng: Generator
     radius = options.diameter_um / 2 * rng.normal(1.0, 0.1)
     radius = float(np.clip(radius, 0.35 * options.diameter_um, 0.65 * options.diameter_um))
     nucleus = options.nucleus_um / 2 * rng.normal(1.0, 0.05)
-    return Cell(
+    cell = Cell(
         centre=centre,
         radii=radius * (1 + outline),
         nucleus_centre=centre + rng.normal(0, 0.06 * options.diameter_um, 2),
         nucleus_radii=nucleus * np.array([1.15, 0.87]),
         axis=float(axis),
     )
+    if not options.organelles:
+        return cell
+    number = int(rng.poisson(options.organelles * cell.area_um2))
+    return evolve(cell, organelles=cell.places(number, rng))
+
+
+def circular_noise(number: int, waves: int, rng: Generator) -> NDArray[np.float64]:
+    """Return smooth noise around a circle, (number,), mean 0 and variance 1 in expectation.
+
+    It is a sum of `waves` harmonics with even power, so features are about a `waves`-th of the
+    circle long.
+    """
+    phase = np.arange(number) * (2 * np.pi / number)
+    parts = rng.standard_normal((2, waves)) / np.sqrt(waves)
+    harmonics = np.arange(1, waves + 1)[:, None] * phase
+    return np.asarray(parts[0] @ np.cos(harmonics) + parts[1] @ np.sin(harmonics), np.float64)
 
 
 @define(frozen=True, eq=False)

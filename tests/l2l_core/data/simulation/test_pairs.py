@@ -6,12 +6,12 @@ import pytest
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
+from l2l_core.data.simulation.experiment import SimulationOptions
 from l2l_core.data.simulation.pairs import (
-    SPECIMENS,
-    SimulationOptions,
     simulate_pair,
     simulate_scene,
 )
+from l2l_core.data.simulation.specimens import SPECIMENS
 from l2l_core.errors import DataError
 from l2l_core.images.appearance import contrast
 
