@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from l2l_core.components.factory import get
+    from l2l_core.workflows.lazy import restore_lazy
     from l2l_core.workflows.model import Model, load_model
     from l2l_core.workflows.restore import restore_file
     from l2l_core.workflows.train import train
@@ -26,10 +27,11 @@ _HOMES = {
     "get": "l2l_core.components.factory",
     "load_model": "l2l_core.workflows.model",
     "restore_file": "l2l_core.workflows.restore",
+    "restore_lazy": "l2l_core.workflows.lazy",
     "train": "l2l_core.workflows.train",
 }
 
-__all__ = ["Model", "get", "load_model", "restore_file", "train"]
+__all__ = ["Model", "get", "load_model", "restore_file", "restore_lazy", "train"]
 
 
 def __getattr__(name: str) -> Any:

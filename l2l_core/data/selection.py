@@ -11,6 +11,7 @@ from attrs import define, evolve
 
 from l2l_core.errors import DataError
 from l2l_core.images.image import Image
+from l2l_core.images.layout import SqueezedSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,6 +184,27 @@ def select(image: Image, positions: Mapping[str, Sequence[int]]) -> Image:
             for part, outer in zip(chosen, source.positions, strict=True)
         )
     return Image(info, SelectedSource(image, chosen))
+
+
+def single(image: Image, axis: str, position: int) -> Image:
+    """Return an image of one position along an axis, without that axis.
+
+    Parameters
+    ----------
+    image : Image
+    axis : str
+        One of its axes.
+    position : int
+        Counted from 0.
+    """
+    chosen = select(image, {axis: (position,)})
+    kept = tuple(name != axis for name in chosen.axes)
+    info = evolve(
+        chosen.info,
+        axes=chosen.axes.replace(axis, ""),
+        shape=tuple(n for n, keep in zip(chosen.shape, kept, strict=True) if keep),
+    )
+    return Image(info, SqueezedSource(chosen._source, kept))
 
 
 def select_configured(image: Image, *configs: SelectConfig) -> Image:

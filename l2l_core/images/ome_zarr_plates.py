@@ -43,11 +43,11 @@ def create_plate(
     OutputError
         If there is something already, or it cannot be written.
     """
-    documents = _group("", {"plate": _plate(plate)}, version, provenance)
+    documents = group_documents("", {"plate": _plate(plate)}, version, provenance)
     for well in plate.wells:
         # In zarr a group stands in groups, so a row is one.
-        documents |= _group(well.path.rpartition("/")[0], None, version)
-        documents |= _group(well.path, {"well": _well(well)}, version)
+        documents |= group_documents(well.path.rpartition("/")[0], None, version)
+        documents |= group_documents(well.path, {"well": _well(well)}, version)
     make_store(place, documents)
 
 
@@ -76,19 +76,31 @@ def _well(well: Well) -> dict[str, Any]:
     return {**well.attributes, "images": images}
 
 
-def _group(
+def group_documents(
     path: str,
     ome: Mapping[str, Any] | None,
     version: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
-    """Return the documents of a group, by their names in the store."""
+    """Return the documents of a group, by their names in the store.
+
+    Parameters
+    ----------
+    path : str
+        Of the group, from the place on.
+    ome : mapping, optional
+        What it is, such as ``{"well": {...}}``.
+    version : {"0.5", "0.4"}
+    provenance : mapping, optional
+    """
     old = version == "0.4"
     attributes: dict[str, Any] = {}
     for kind, stated in (ome or {}).items():
         # The version stands beside the kind since 0.5, and within it before.
-        plain = {key: value for key, value in stated.items() if key != "version"}
-        attributes[kind] = {**plain, "version": version} if old else plain
+        if isinstance(stated, dict):
+            stated = {key: value for key, value in stated.items() if key != "version"}
+            stated |= {"version": version} if old else {}
+        attributes[kind] = stated
     if attributes and not old:
         attributes = {"ome": {"version": version, **attributes}}
     if provenance is not None:

@@ -112,12 +112,15 @@ class Collection:
         From `place` on, of those that are there.
     missing : dict of str to str
         What is wrong, by the path of each that is named and cannot be had.
+    version : str
+        Of OME-Zarr.
     """
 
     place: Place
     kind: str
     paths: tuple[str, ...]
     missing: Mapping[str, str] = field(factory=dict)
+    version: str = "0.5"
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -171,20 +174,21 @@ def list_collection(place: str | Path) -> Collection | None:
     ome = _ome(place)
     if "plate" in ome:
         plate = open_plate(place)
-        return Collection(place, "plate", tuple(f.path for f in plate.fields), plate.missing)
+        fields = tuple(one.path for one in plate.fields)
+        return Collection(place, "plate", fields, plate.missing, plate.version)
     if "well" in ome:
         with _as_specified(place, "well"):
-            check_version(place, ome, ome["well"])
+            version = check_version(place, ome, ome["well"])
             paths = [str(image["path"]) for image in ome["well"]["images"]]
-        return _collection(place, "well", paths)
+        return _collection(place, "well", paths, version)
     if "bioformats2raw.layout" in ome:
-        check_version(place, ome, {})
+        version = check_version(place, ome, {})
         series = _ome(child(place, "OME")).get("series")
         if not isinstance(series, list):
             # Without a list they are numbered from 0 on.
             numbers = takewhile(lambda n: _is_there(child(place, n)), count())
-            return Collection(place, "series", tuple(map(str, numbers)))
-        return _collection(place, "series", [str(path) for path in series])
+            return Collection(place, "series", tuple(map(str, numbers)), version=version)
+        return _collection(place, "series", [str(path) for path in series], version)
     return None
 
 
@@ -214,7 +218,7 @@ def _well(place: Place, path: str) -> tuple[Well | None, dict[str, str]]:
     return Well(path, well, fields), missing
 
 
-def _collection(place: Place, kind: str, paths: Sequence[str]) -> Collection:
+def _collection(place: Place, kind: str, paths: Sequence[str], version: str = "0.5") -> Collection:
     """Return those of some paths that are there."""
     missing = {path: _OUTSIDE for path in paths if not _is_inside(path)}
     inside = [path for path in dict.fromkeys(paths) if path not in missing]
@@ -222,7 +226,8 @@ def _collection(place: Place, kind: str, paths: Sequence[str]) -> Collection:
     missing |= {
         path: "there is no such image" for path, is_ in zip(inside, there, strict=True) if not is_
     }
-    return Collection(place, kind, tuple(path for path in inside if path not in missing), missing)
+    found = tuple(path for path in inside if path not in missing)
+    return Collection(place, kind, found, missing, version)
 
 
 def _each(read: Callable[[str], T], paths: Sequence[str], place: Place) -> list[T]:

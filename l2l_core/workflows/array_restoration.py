@@ -16,6 +16,7 @@ from l2l_core.images.statistics import measure_moments
 from l2l_core.images.writing import cast as cast_pixels
 from l2l_core.streaming.boxes import Numbers, restore_box, shifted
 from l2l_core.streaming.frame import Frame, counted, outer_axes
+from l2l_core.streaming.in_memory import tiled
 from l2l_core.workflows.filters import filter_names
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Model:
         AxesError, ImageError
             If the axes or channels are not the model's, or there are no pixels.
         """
-        return Frame(axes, tuple(shape), self.geometry, self.each_channel)
+        return Frame(axes, tuple(shape), tiled(self.geometry), self.each_channel)
 
     def _output_dtype(self, dtype: DTypeLike | None) -> np.dtype[Any]:
         if dtype is None:
@@ -279,6 +280,7 @@ class Model:
         axes: str = "",
         *,
         statistics: Statistics | None = None,
+        ignore: float | None = None,
     ) -> Normalization | None:
         """Return the numbers that normalise an image, and so every part of it.
 
@@ -290,6 +292,8 @@ class Model:
             Axes of an array.
         statistics : {"image", "model"}, optional
             As for :meth:`restore`.
+        ignore : float, optional
+            A pixel value that the image's own numbers leave out.
 
         Returns
         -------
@@ -308,7 +312,9 @@ class Model:
         side = self.info.normalization.input
         if (statistics or self.statistics) == "image":
             spec = side.spec
-            return measure(image, axes, method=spec.method, low=spec.low, high=spec.high)
+            return measure(
+                image, axes, method=spec.method, low=spec.low, high=spec.high, ignore=ignore
+            )
         if side.numbers is None:
             raise StatisticsError(
                 "the model has no numbers of its own: it was trained with those of each image "

@@ -16,7 +16,7 @@ from l2l_core.models.facts import plain
 from l2l_core.models.onnx_metadata import with_metadata
 from l2l_core.workflows.engines import choose, info_of
 from l2l_core.workflows.model import existing
-from l2l_core.workflows.restore import NOT_A_MEASUREMENT
+from l2l_core.workflows.restoration import NOT_A_MEASUREMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

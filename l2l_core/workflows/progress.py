@@ -251,3 +251,30 @@ def _duration(seconds: float) -> str:
 
 def _numbers(label: str, values: Mapping[str, float]) -> str:
     return f"{label} " + " ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+class RestoreProgress:
+    """Shows how restorations go: a display for each image in memory, or for all that is streamed.
+
+    Parameters
+    ----------
+    stream : text stream, optional
+        Where to write; stderr by default.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def tiles(self, name: str) -> CountingProgress:
+        """Return a display of the tiles of an image."""
+        return CountingProgress(name, "tile", self._stream)
+
+    def pixels(self, title: str, total: int, before: int) -> PixelProgress:
+        """Return a display of pixels, of which `before` were ready already."""
+        return PixelProgress(title, total, before, self._stream)
+
+    def message(self, text: str) -> None:
+        """Write a remark on a line of its own."""
+        with beside_bars(self._stream):
+            self._stream.write(f"{text}\n")
+            self._stream.flush()

@@ -9,6 +9,7 @@ from l2l_core.images import open_image
 from l2l_core.images.image import Length
 from l2l_core.images.writing import write_image
 from l2l_core.workflows.model import Model, load_model
+from l2l_core.workflows.restoration import Silent
 from l2l_core.workflows.restore import restore_file, restore_files
 
 
@@ -96,11 +97,12 @@ def test_png_files_are_restored_to_what_can_hold_the_result(blur, tmp_path):
     bytes_ = restore_files(blur, [folder], tmp_path / "bytes", dtype="uint8")
     assert [Path(one.out).name for one in bytes_] == ["a.png", "b.png"]
 
-    def computing(name):
-        raise AssertionError(name)
+    class Computing(Silent):
+        def tiles(self, name):
+            raise AssertionError(name)
 
     with pytest.raises(OutputError, match="ask for the dtype uint8 or uint16"):
-        restore_file(blur, folder / "a.png", tmp_path / "a.png", progress=computing)
+        restore_file(blur, folder / "a.png", tmp_path / "a.png", progress=Computing())
 
 
 def test_an_image_too_large_for_memory_does_not_keep_others_from_being_restored(tmp_path):

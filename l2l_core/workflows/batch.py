@@ -1,0 +1,243 @@
+"""Images that share a ledger: planned together, done one by one, told of in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from l2l_core.errors import L2LError, OutputError
+from l2l_core.images.places import Place, as_place, exists
+from l2l_core.streaming.execution import make_workers
+from l2l_core.streaming.jobs import ImageJob
+from l2l_core.streaming.ledger import Ledger
+from l2l_core.workflows.model import Model
+from l2l_core.workflows.restoration import Restored, RestoreOptions, Watcher
+from l2l_core.workflows.restore_places import Target, Targets, is_store
+from l2l_core.workflows.streamed import StreamedRun
+from l2l_core.workflows.streamed_plan import Facts, plan_image
+from l2l_core.workflows.streamed_stores import (
+    is_finished,
+    make_collection,
+    refuse_foreign,
+    remove_store,
+)
+from l2l_core.workflows.streamed_tasks import ModelFacts, lend, take_back
+from l2l_core.workflows.summary import write_summary
+
+LEDGER_SUFFIX = ".l2l"
+
+
+@define(frozen=True, kw_only=True)
+class Execution:
+    """Who works at a restoration, and where its ledger is.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes on this computer; threads of this process where it is None.
+    scheduler : str, optional
+        Address of a dask scheduler.
+    ledger : str or Path, optional
+        Folder of the ledger; beside the output by default.
+    restart : bool
+        Whether what is there already is made anew.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+    ledger: str | Path | None = None
+    restart: bool = False
+
+
+@define
+class Batch:
+    """One or many images and their ledger.
+
+    Parameters
+    ----------
+    model : Model
+    targets : Targets
+    out : Path or str
+        What the ledger lies beside.
+    options : RestoreOptions
+    execution : Execution
+    progress : Watcher
+    """
+
+    model: Model
+    targets: Targets
+    out: Place
+    options: RestoreOptions
+    execution: Execution
+    progress: Watcher
+    _facts: Facts = field(init=False)
+    _images: dict[int, dict[str, Any]] = field(factory=dict)
+    _jobs: dict[int, ImageJob] = field(factory=dict)
+    _files: dict[int, Target] = field(factory=dict)
+    _results: dict[int, Restored] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._facts = Facts.of(self.model, self.options)
+
+    def restore(self) -> list[Restored]:
+        """Restore what is not restored yet, and return what became of each image.
+
+        Raises
+        ------
+        L2LError
+            If it cannot go on, or the only image cannot be restored.
+        """
+        self._plan()
+        folder = self._folder()
+        single = len(self.targets.images) == 1 and not self.targets.collections
+        if single and not self.execution.restart and not folder.exists() and self._finished(0):
+            return [self._skipped(0)]
+        outs = [as_place(p) for job in self._jobs.values() for p in job.stores.values()]
+        if self.execution.restart:
+            refuse_foreign(outs)
+        manifest = self._facts.sections([self._images[0]] if single else [])
+        with Ledger.open(folder, manifest, restart=self.execution.restart) as ledger:
+            if self.execution.restart:
+                for place in outs:
+                    remove_store(place)
+            if not single:
+                self._number(ledger)
+            for collection, place in self.targets.collections:
+                make_collection(
+                    collection, place, self.options.version, {"job": self._facts.job({})}
+                )
+            self._leave_what_is_done(ledger)
+            if self._jobs or self._files:
+                self._run(ledger)
+            elif not any(result.error for result in self._results.values()):
+                ledger.finish()
+            results = [self._results[number] for number in sorted(self._results)]
+            results += [
+                Restored(place, "", error=why) for place, why in self.targets.missing.items()
+            ]
+            if not single:
+                write_summary(folder, results)
+        return results
+
+    def _plan(self) -> None:
+        """Plan each image; one of many that cannot be restored is told of, and left out."""
+        alone = len(self.targets.images) == 1
+        for number, target in enumerate(self.targets.images):
+            try:
+                job = None
+                if is_store(target.out):
+                    job = plan_image(self.model, target, self.options)
+                self._images[number] = self._facts.of_image(target, job)
+            except L2LError as error:
+                if alone:
+                    raise
+                self._results[number] = Restored(
+                    str(target.source), str(target.out), error=str(error)
+                )
+                continue
+            if job is None:
+                self._files[number] = target
+            else:
+                self._jobs[number] = job
+
+    def _folder(self) -> Path:
+        """Return the folder of the ledger: beside a local output, or where the user says."""
+        if self.execution.ledger is not None:
+            return Path(self.execution.ledger).expanduser()
+        if not isinstance(self.out, Path):
+            raise OutputError(
+                f"{self.out} is not on this computer, and the ledger, which says what of it is "
+                "done, has to be; give --ledger a folder that is still there after a crash"
+            )
+        return self.out.with_name(self.out.name + LEDGER_SUFFIX)
+
+    def _number(self, ledger: Ledger) -> None:
+        """Give each image of many the number that it has had in the ledger, or a new one."""
+        known = {note["out"]: note for note in ledger.notes("image")}
+        old = (self._images, self._jobs, self._files, self._results)
+        self._images, self._jobs, self._files, self._results = {}, {}, {}, {}
+        following = len(known)
+        for place, target in enumerate(self.targets.images):
+            noted = known.get(str(target.out))
+            number = noted["number"] if noted else following
+            if noted is None:
+                following += 1
+            if place in old[3]:
+                self._results[number] = old[3][place]
+                # An image that could not be read yet keeps its number, and no facts.
+                if noted is None:
+                    ledger.note("image", number=number, out=str(target.out), job="")
+                continue
+            image = old[0][place]
+            job = self._facts.job(image)
+            if noted is None or not noted["job"]:
+                ledger.note("image", number=number, out=str(target.out), job=job)
+            elif noted["job"] != job:
+                self._results[number] = Restored(
+                    str(target.source),
+                    str(target.out),
+                    error="the image or the way it is cut into units is not what it was when its "
+                    "restoration began; bring the former one back, or begin anew with --restart",
+                )
+                continue
+            self._images[number] = image
+            if place in old[1]:
+                self._jobs[number] = old[1][place]
+            else:
+                self._files[number] = old[2][place]
+
+    def _finished(self, number: int) -> bool:
+        job = self._jobs.get(number)
+        if job is None:
+            return False
+        image = self._facts.job(self._images[number])
+        return all(is_finished(as_place(place), image) for place in job.stores.values())
+
+    def _skipped(self, number: int) -> Restored:
+        job = self._jobs[number]
+        return Restored(
+            source=job.source.place,
+            out=job.stores["mean"],
+            shape=job.grid.levels[0].shape,
+            axes=job.grid.axes,
+            skipped=True,
+            units=job.grid.count(0),
+            units_before=job.grid.count(0),
+        )
+
+    def _leave_what_is_done(self, ledger: Ledger) -> None:
+        for number in list(self._jobs):
+            job = self._jobs[number]
+            begun = ledger.done.count(number, 0)
+            if (begun == job.grid.count(0) or not begun) and self._finished(number):
+                self._results[number] = self._skipped(number)
+                del self._jobs[number]
+        for number, target in list(self._files.items()):
+            if (number, 0, 0) in ledger.done and exists(target.out):
+                self._results[number] = Restored(str(target.source), str(target.out), skipped=True)
+                del self._files[number]
+
+    def _run(self, ledger: Ledger) -> None:
+        facts = ModelFacts.of(self.model)
+        lend(facts, self.model)
+        try:
+            with make_workers(self.execution.workers, self.execution.scheduler) as workers:
+                self.progress.message(workers.describe())
+                run = StreamedRun(
+                    model=self.model,
+                    facts=facts,
+                    images=self._images,
+                    plan=self._facts,
+                    jobs=self._jobs,
+                    files=self._files,
+                    options=self.options,
+                    ledger=ledger,
+                    workers=workers,
+                    watcher=self.progress,
+                    restart=self.execution.restart,
+                )
+                self._results.update(run.restore())
+        finally:
+            take_back(facts)

@@ -1,0 +1,245 @@
+"""Which images are restored, where each of them goes, and what goes over to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field
+
+from l2l_core.data.selection import single
+from l2l_core.errors import AxesError, DataError, ImageError, OutputError
+from l2l_core.images.places import Place, as_place, child, name_of
+from l2l_core.images.reading import list_images
+from l2l_core.images.zarr_collections import Collection, list_collection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from l2l_core.components.geometry import Geometry
+    from l2l_core.images.image import Image, Length
+    from l2l_core.workflows.model import Model
+    from l2l_core.workflows.restoration import RestoreOptions
+
+STORES = (".ome.zarr", ".zarr")
+
+WRITABLE = (".ome.tif", ".ome.tiff", ".tif", ".tiff", *STORES, ".npy", ".png")
+
+NOT_WRITABLE = (".jpg", ".jpeg", ".gif", ".bmp", ".btf", ".czi", ".lif", ".lsm", ".nd2", ".h5")
+"""Suffixes that nobody gives to a folder, and that would become one unnoticed."""
+
+
+def suffix_of(place: Place) -> str:
+    """Return the suffix by which a place says its format; empty where it says none."""
+    name = name_of(place).lower()
+    return next((suffix for suffix in WRITABLE if name.endswith(suffix)), "")
+
+
+def is_store(place: Place) -> bool:
+    """Whether a place is written as OME-Zarr, unit by unit."""
+    return suffix_of(place) in STORES
+
+
+@define(frozen=True)
+class Target:
+    """One image and where its restoration goes.
+
+    Parameters
+    ----------
+    source, out : Path or str
+    """
+
+    source: Place
+    out: Place
+
+
+@define(frozen=True)
+class Targets:
+    """All images of a restoration.
+
+    Parameters
+    ----------
+    images : tuple of Target
+    collections : tuple of (Collection, Path or str)
+        Plates and the like that are made anew around their images, and where.
+    missing : dict of str to str
+        What they name and do not have, and why.
+    """
+
+    images: tuple[Target, ...]
+    collections: tuple[tuple[Collection, Place], ...] = ()
+    missing: dict[str, str] = field(factory=dict)
+
+
+def find_targets(sources: Sequence[str | Path], out: Place, options: RestoreOptions) -> Targets:
+    """Return the images that are meant, and where each of them goes.
+
+    Parameters
+    ----------
+    sources : sequence of str or Path
+        Images, folders, globs, URLs of zarr stores, plates.
+    out : Path or str
+        A file or store for one image or plate; a folder for several.
+    options : RestoreOptions
+
+    Raises
+    ------
+    DataError
+        If there are none, or two would go to one place.
+    OutputError
+        If no image is written with the suffix of `out`, or `out` is or lies around an image.
+    """
+    found = [as_place(place) for place in list_images([str(source) for source in sources])]
+    if isinstance(out, Path) and out.suffix.lower() in NOT_WRITABLE and not out.is_dir():
+        raise OutputError(
+            f"{out}: images are not written as {out.suffix}; expected a folder, or one of "
+            f"{', '.join(WRITABLE)}"
+        )
+    if len(found) == 1 and suffix_of(out):
+        targets = _targets([(found[0], out)])
+    elif suffix_of(out):
+        raise DataError(
+            f"{len(found)} images cannot all be written to {out}; give a folder as --out"
+        )
+    else:
+        targets = _targets([(place, child(out, _name(place, options))) for place in found])
+    _check(targets)
+    return targets
+
+
+def _targets(pairs: Sequence[tuple[Place, Place]]) -> Targets:
+    images: dict[str, Target] = {}
+    collections = []
+    missing: dict[str, str] = {}
+    for source, out in pairs:
+        collection = list_collection(source)
+        if collection is None:
+            inner = [Target(source, out)]
+        else:
+            if not is_store(out):
+                raise OutputError(
+                    f"{out}: {source} holds {len(collection.paths)} images; give --out a name "
+                    "that ends in .zarr, which can hold as many"
+                )
+            collections.append((collection, out))
+            inner = [Target(child(source, path), child(out, path)) for path in collection.paths]
+            missing |= {f"{source}/{path}": why for path, why in collection.missing.items()}
+        for target in inner:
+            if (former := images.get(str(target.out))) is not None:
+                raise DataError(
+                    f"{target.source} and {former.source} would both be restored to {target.out}; "
+                    "restore them into different folders"
+                )
+            images[str(target.out)] = target
+    return Targets(tuple(images.values()), tuple(collections), missing)
+
+
+def _name(image: Place, options: RestoreOptions) -> str:
+    """Return the name of a restoration in a folder; OME-TIFF where its own cannot take it."""
+    suffix, name = suffix_of(image), name_of(image)
+    if suffix and (suffix != ".png" or options.dtype != "float32"):
+        return name
+    return f"{name.rpartition('.')[0] or name}.ome.tif"
+
+
+def _check(targets: Targets) -> None:
+    """Refuse an output that would destroy an input."""
+    stores = {str(t.source): t.source for t in targets.images}
+    outs = [t.out for t in targets.images] + [place for _, place in targets.collections]
+    for collection, _ in targets.collections:
+        stores[str(collection.place)] = collection.place
+    sources = {_resolved(place): place for place in stores.values()}
+    for out in outs:
+        place = _resolved(out)
+        if place in sources and (not isinstance(out, Path) or out.exists()):
+            raise OutputError(
+                f"{out} is the image itself; give another --out, it is not overwritten"
+            )
+        for source in sources:
+            if _inside(place, source):
+                raise OutputError(
+                    f"{out} lies inside of the image {source}; give an --out beside it"
+                )
+            if _inside(source, place) and is_store(out):
+                raise OutputError(
+                    f"the image {source} lies inside of {out}; give another --out, it would be "
+                    "overwritten"
+                )
+
+
+def _resolved(place: Place) -> str:
+    return str(place.resolve()) if isinstance(place, Path) else place
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return inner.startswith(outer.rstrip("/") + "/")
+
+
+def output_places(model: Model, out: Place, *, all_outputs: bool) -> dict[str, Place]:
+    """Return where each output goes: the mean to `out`, the others beside it."""
+    suffix, name = suffix_of(out), name_of(out)
+    stem = name[: len(name) - len(suffix)]
+    places: dict[str, Place] = {"mean": out}
+    for output in model.geometry.outputs if all_outputs else ():
+        if output != "mean":
+            places[output] = _beside(out, f"{stem}_{output}{suffix}")
+    return places
+
+
+def _beside(place: Place, name: str) -> Place:
+    if isinstance(place, Path):
+        return place.with_name(name)
+    return f"{place.rpartition('/')[0]}/{name}"
+
+
+def chosen_channel(image: Image, channel: str | None) -> Image:
+    """Return the image of the channel that is restored; the image itself where all are.
+
+    Raises
+    ------
+    AxesError, ImageError
+        If there are no channels, or none of this number or name.
+    """
+    if channel is None:
+        return image
+    return single(image, "C", channel_number(image, channel))
+
+
+def channel_number(image: Image, channel: str) -> int:
+    """Return the number of a channel that is named, or called by its number from 0.
+
+    Raises
+    ------
+    AxesError, ImageError
+        If there are no channels, or none of this number or name.
+    """
+    if "C" not in image.axes:
+        raise AxesError(
+            f"{image.info.path} has the axes {image.axes} and no channels; leave --channel out"
+        )
+    count = image.info.sizes["C"]
+    known = list(image.info.channel_names or ())
+    if channel in known:
+        return known.index(channel)
+    if channel.isdecimal() and int(channel) < count:
+        return int(channel)
+    called = f", called {', '.join(known)}" if known else ""
+    raise ImageError(
+        f"{image.info.path} has no channel {channel!r}; it has {count}, 0 to {count - 1}{called}"
+    )
+
+
+def pixel_size(image: Image, geometry: Geometry) -> dict[str, Length]:
+    """Return the pixel size of a restoration: finer where the method up-samples."""
+    scale = dict(zip(geometry.axes, geometry.scale, strict=True))
+    return {
+        axis: evolve(size, value=size.value / scale.get(axis, 1))
+        for axis, size in image.info.pixel_size.items()
+    }
+
+
+def kept_names(image: Image, shape: Sequence[int], axes: str) -> tuple[str, ...] | None:
+    """Return the channel names where a restoration still has those channels."""
+    names = image.info.channel_names
+    count = shape[axes.index("C")] if "C" in axes else 1
+    return names if names and len(names) == count else None

@@ -1,0 +1,384 @@
+"""Restore images unit by unit: planned, acknowledged in a ledger, and gone on with after a kill."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from l2l_core.errors import ImageError, Interrupted, L2LError, OutputError
+from l2l_core.images.normalization import Normalization
+from l2l_core.images.ome_zarr_creation import set_attributes
+from l2l_core.images.places import as_place
+from l2l_core.images.reading import open_image
+from l2l_core.streaming.boxes import Numbers
+from l2l_core.streaming.execution import Workers
+from l2l_core.streaming.jobs import ImageJob, UnitItem
+from l2l_core.streaming.ledger import Ledger
+from l2l_core.streaming.measuring import BlockGroups, measure_image, pixels_before
+from l2l_core.streaming.windows import shown_ranges
+from l2l_core.workflows.array_restoration import Model
+from l2l_core.workflows.restoration import Display, Restored, RestoreOptions, Watcher
+from l2l_core.workflows.restore_places import Target
+from l2l_core.workflows.streamed_plan import Facts
+from l2l_core.workflows.streamed_stores import prepare_store
+from l2l_core.workflows.streamed_tasks import (
+    ModelFacts,
+    WholeItem,
+    halve_item,
+    measure_group,
+    numbers_of,
+    restore_item,
+    start_measuring,
+    whole_item,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from l2l_core.streaming.execution import Outcome
+
+
+@define
+class StreamedRun:
+    """One run over the images of a ledger.
+
+    Parameters
+    ----------
+    model : Model
+    facts : ModelFacts
+        What workers load.
+    plan : Facts
+    images : dict of int to dict
+        What decides about each image, by its number in the ledger.
+    jobs : dict of int to ImageJob
+        Images that are streamed, by their number in the ledger.
+    files : dict of int to Target
+        Images that are restored as a whole.
+    options : RestoreOptions
+    ledger : Ledger
+    workers : Workers
+    watcher : Watcher
+    restart : bool
+        Whether files that are there already are made anew.
+    """
+
+    model: Model
+    facts: ModelFacts
+    plan: Facts
+    images: dict[int, dict[str, Any]]
+    jobs: dict[int, ImageJob]
+    files: dict[int, Target]
+    options: RestoreOptions
+    ledger: Ledger
+    workers: Workers
+    watcher: Watcher
+    restart: bool = False
+    _numbers: dict[int, Numbers] = field(factory=dict)
+    _broken: dict[int, str] = field(factory=dict)
+    _seconds: dict[int, float] = field(factory=dict)
+    _before: dict[int, int] = field(factory=dict)
+    _whole: dict[int, Restored] = field(factory=dict)
+
+    def restore(self) -> dict[int, Restored]:
+        """Restore what is not done yet, and return what became of each image.
+
+        Raises
+        ------
+        OutputError
+            If an output cannot be written; what was acknowledged is safe.
+        L2LError
+            If the method fails whatever the unit.
+        Interrupted
+            If the user stopped it.
+        """
+        for number, job in self.jobs.items():
+            self._before[number] = self.ledger.done.count(number, 0)
+            for output in job.stores:
+                prepare_store(
+                    job,
+                    output,
+                    self.plan.provenance_of(self.images[number], job, output),
+                    begun=self._before[number] > 0,
+                )
+        try:
+            for number, job in self.jobs.items():
+                self._take_numbers(number, job)
+            self._restore_units()
+            self._restore_files()
+            self._halve()
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"stopped; {self._standing()} safe on the disk. Run the same command again to go on"
+            ) from None
+        for number, job in self.jobs.items():
+            self._finish(number, job)
+        if all(self._is_done(number) for number in (*self.jobs, *self.files)):
+            self.ledger.finish()
+        return {number: self._result(number) for number in sorted((*self.jobs, *self.files))}
+
+    def _standing(self) -> str:
+        total = sum(job.grid.count(0) for job in self.jobs.values()) + len(self.files)
+        done = sum(self.ledger.done.count(n, 0) for n in (*self.jobs, *self.files))
+        return f"{done} of {total} units are"
+
+    # --- the numbers of each image -----------------------------------------------------------
+
+    def _take_numbers(self, number: int, job: ImageJob) -> None:
+        """Take the numbers of an image of many units before the first of them; once."""
+        image = job.source.opened()
+        start = start_measuring(self.model, image, self.options)
+        noted = [n for n in self.ledger.notes("numbers") if n["image"] == number]
+        if noted:
+            self._numbers[number] = _numbers_from(noted[-1])
+            return
+        if start is not None and job.grid.count(0) == 1:
+            # The worker that restores its only unit takes them.
+            return
+        try:
+            take = None if start is None else lambda: self._measured(number, job, start)
+            self._note_numbers(number, numbers_of(self.model, image, take))
+        except ImageError as error:
+            if len(self.jobs) + len(self.files) == 1:
+                raise
+            self._broken[number] = str(error)
+
+    def _measured(self, number: int, job: ImageJob, start: Any) -> Normalization:
+        image = job.source.opened()
+        groups, state = BlockGroups.of(image), f"statistics-{number}"
+        saved = self.ledger.load_state(state)
+        display = self.watcher.pixels(
+            f"statistics of {image.info.path}",
+            prod(image.shape) * start.passes_left,
+            pixels_before(start, groups, saved),
+        )
+        try:
+            found = measure_image(
+                start,
+                groups,
+                measure_group,
+                self.workers,
+                {"job": job},
+                load=lambda: saved,
+                save=lambda facts, arrays: self.ledger.save_state(state, facts, arrays),
+                progress=display,
+            )
+        finally:
+            display.close()
+        self.ledger.drop_state(state)
+        return found
+
+    def _note_numbers(self, number: int, numbers: Numbers) -> None:
+        self._numbers[number] = numbers
+        self.ledger.note("numbers", image=number, **_numbers_to(numbers))
+
+    # --- units ---------------------------------------------------------------------------------
+
+    def _restore_units(self) -> None:
+        pixels = {n: _pixels(job) for n, job in self.jobs.items() if n not in self._broken}
+        done = sum(
+            _unit_pixels(self.jobs[n], i) for n, s, i in self.ledger.done if s == 0 and n in pixels
+        )
+        if pixels and done < sum(pixels.values()):
+            self._run(restore_item, self._open_units(0), self._title(), sum(pixels.values()), done)
+
+    def _open_units(self, stage: int) -> Iterator[UnitItem]:
+        """Yield the units of a stage that are not done, made one by one."""
+        for number, job in self.jobs.items():
+            if stage >= job.grid.stages or not self._ready(number, job, stage):
+                continue
+            for index in range(job.grid.count(stage)):
+                if number in self._broken:
+                    break
+                if (number, stage, index) not in self.ledger.done:
+                    yield UnitItem(number, stage, index, job, self._numbers.get(number))
+
+    def _ready(self, number: int, job: ImageJob, stage: int) -> bool:
+        """Whether all units of the stages before are done."""
+        if number in self._broken:
+            return False
+        return all(
+            self.ledger.done.count(number, before) == job.grid.count(before)
+            for before in range(stage)
+        )
+
+    def _halve(self) -> None:
+        for stage in range(1, max((job.grid.stages for job in self.jobs.values()), default=1)):
+            waiting = [
+                j
+                for n, j in self.jobs.items()
+                if stage < j.grid.stages and self._ready(n, j, stage)
+            ]
+            level = 3 * stage
+            total = sum(prod(job.grid.levels[level].shape) for job in waiting)
+            self._run(halve_item, self._open_units(stage), f"pyramid above level {level}", total, 0)
+
+    def _restore_files(self) -> None:
+        items = [
+            WholeItem(number, str(file.source), str(file.out), self._size(file))
+            for number, file in self.files.items()
+        ]
+        if items:
+            total = sum(item.pixels for item in items)
+            self._run(whole_item, items, self._title(), total, 0)
+
+    def _size(self, file: Target) -> int:
+        try:
+            with open_image(file.source, axes=self.options.axes, level=self.options.level) as image:
+                return prod(image.shape)
+        except L2LError:
+            # Its own turn will tell why.
+            return 0
+
+    def _title(self) -> str:
+        count = len(self.jobs) + len(self.files)
+        if count > 1:
+            return f"{count} images"
+        place = next(iter(self.jobs.values())).source.place
+        return place.rstrip("/").rpartition("/")[2]
+
+    def _run(self, task: Any, items: Any, title: str, total: int, before: int) -> None:
+        """Run a task over units, note what becomes of each, and stop where all would fail."""
+        context = {"model": self.facts, "options": self.options, "restart": self.restart}
+        display = self.watcher.pixels(title, total, before)
+        fatal: Exception | None = None
+        try:
+            for outcome in self.workers.run(task, context, items):
+                if outcome.error is None:
+                    self._acknowledge(outcome, display)
+                elif self._is_units_own(outcome):
+                    why = str(outcome.error) or "this machine has not enough memory for it"
+                    self.ledger.fail(outcome.item.key, why)
+                    display.message(why)
+                elif fatal is None:
+                    fatal = outcome.error
+                    self.workers.stop_taking()
+        finally:
+            display.close()
+        if fatal is not None:
+            raise self._told(fatal) from fatal
+
+    def _acknowledge(self, outcome: Outcome, display: Display) -> None:
+        item, result = outcome.item, outcome.result or {}
+        if "numbers" in result:
+            self._note_numbers(item.image, result["numbers"])
+        if "restored" in result:
+            self._whole[item.image] = result["restored"]
+        pixels = item.pixels if isinstance(item, WholeItem) else _box_pixels(item)
+        self._seconds[item.image] = self._seconds.get(item.image, 0.0) + outcome.seconds
+        self.ledger.acknowledge(
+            item.key, seconds=round(outcome.seconds, 3), worker=outcome.worker, pixels=pixels
+        )
+        display(pixels)
+
+    def _is_units_own(self, outcome: Outcome) -> bool:
+        """Whether the others can go on: a chunk is damaged, or one image of many is broken."""
+        item = outcome.item
+        if isinstance(item, WholeItem):
+            return isinstance(outcome.error, (L2LError, MemoryError))
+        if not isinstance(outcome.error, ImageError):
+            return False
+        try:
+            item.job.guard.check(item.job.source.place)
+        except ImageError as error:
+            # All units of an image that changed would fail alike.
+            self._broken[item.image] = str(error)
+            return len(self.jobs) + len(self.files) > 1
+        return True
+
+    def _told(self, error: Exception) -> Exception:
+        if isinstance(error, OutputError) or not isinstance(error, L2LError):
+            return error
+        return type(error)(
+            f"{error} ({self._standing()} safe on the disk; the same command goes on from there)"
+        )
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def _is_done(self, number: int) -> bool:
+        if number in self.files:
+            return (number, 0, 0) in self.ledger.done
+        job = self.jobs[number]
+        return all(
+            self.ledger.done.count(number, stage) == job.grid.count(stage)
+            for stage in range(job.grid.stages)
+        )
+
+    def _finish(self, number: int, job: ImageJob) -> None:
+        """Say in the stores that they are complete, and what viewers may show from and to."""
+        if not self._is_done(number):
+            return
+        for output, place in job.stores.items():
+            provenance = self.plan.provenance_of(self.images[number], job, output)
+            numbers = self._numbers.get(number)
+            set_attributes(
+                as_place(place),
+                provenance={
+                    **provenance,
+                    "status": "finished",
+                    "statistics": _numbers_to(numbers) if numbers else None,
+                },
+                windows=shown_ranges(place, job.layout),
+            )
+
+    def _result(self, number: int) -> Restored:
+        failures = [(unit, why) for unit, why in self.ledger.failures() if unit[0] == number]
+        if number in self.files:
+            file = self.files[number]
+            if number in self._whole:
+                return self._whole[number]
+            why = failures[0][1] if failures else "was not restored"
+            return Restored(str(file.source), str(file.out), error=why)
+        job = self.jobs[number]
+        return Restored(
+            source=job.source.place,
+            out=job.stores["mean"],
+            shape=job.grid.levels[0].shape,
+            axes=job.grid.axes,
+            seconds=self._seconds.get(number, 0.0),
+            error=self._error(number, job, failures),
+            units=self.ledger.done.count(number, 0),
+            units_before=self._before[number],
+        )
+
+    def _error(self, number: int, job: ImageJob, failures: list[Any]) -> str:
+        if number in self._broken:
+            return self._broken[number]
+        if not failures:
+            return ""
+        count = job.grid.count(0)
+        return (
+            f"{len(failures)} of {count} units could not be restored and stay open: "
+            f"{failures[0][1]}"
+        )
+
+
+def _pixels(job: ImageJob) -> int:
+    return prod(job.grid.levels[0].shape)
+
+
+def _unit_pixels(job: ImageJob, index: int) -> int:
+    return prod(stop - start for start, stop in job.grid.unit(0, index).box)
+
+
+def _box_pixels(item: UnitItem) -> int:
+    box = item.job.grid.unit(item.stage, item.index).box
+    return prod(stop - start for start, stop in box)
+
+
+def _numbers_to(numbers: Numbers) -> dict[str, Any]:
+    return {
+        "before": numbers.before and numbers.before.to_dict(),
+        "after": numbers.after and numbers.after.to_dict(),
+        "fill": None if numbers.fill is None else list(numbers.fill),
+    }
+
+
+def _numbers_from(noted: Mapping[str, Any]) -> Numbers:
+    before, after, fill = noted["before"], noted["after"], noted["fill"]
+    return Numbers(
+        before and Normalization.from_dict(before),
+        after and Normalization.from_dict(after),
+        None if fill is None else tuple(fill),
+    )
