@@ -107,14 +107,15 @@ class PyramidWriter:
         sides = tuple(stop - start for start, stop in area)
         if pixels.shape != sides:
             raise TilingError(f"an area of {sides} pixels was given {pixels.shape}")
-        # zarr reads a shard that is there before it writes it anew, and a torn one cannot be read.
         keys = [
             child(folder, number)
             for folder, numbers in self._folders(level, area)
             for number in numbers
         ]
-        for key in keys:
-            delete(key)
+        if self.layout.objects(level) != self.layout.levels[level][1]:
+            # zarr reads a shard before it writes it anew, and a torn one cannot be read.
+            for key in keys:
+                delete(key)
         self._open(level, "r+")[_index(area)] = pixels
         if isinstance(self.place, Path):
             self._flush(level, keys)
