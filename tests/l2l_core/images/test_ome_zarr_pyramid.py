@@ -168,10 +168,7 @@ def test_a_unit_is_one_file_a_level_and_zeros_are_none(tmp_path: Path) -> None:
     assert not writer.read(0, WHOLE).any()
 
 
-def test_leftovers_of_killed_writes_go_with_their_unit_alone(
-    version: str, place: Place, tmp_path: Path
-) -> None:
-    wide = layout(version)
+def test_leftovers_of_killed_writes_go_with_their_unit_alone(version: str, place: Place) -> None:
     levels = (((1, 16, 400), (1, 16, 16), (1, 16, 16)),)
     wide = StoreLayout("CYX", "uint8", levels, version=version)
     create_store(place, wide)
@@ -280,6 +277,19 @@ def test_what_a_killed_creation_left_elsewhere_is_made_again(version: str) -> No
         files[name] = b"{"
     create_store(place, layout(version))
     assert json.loads(read_document(child(place, "0", name)) or b"")["shape"] == list(SHAPE)
+
+
+def test_the_group_comes_last_where_a_store_cannot_appear_as_a_whole(version: str) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    place = f"memory://{uuid.uuid4().hex}/a.zarr"
+    create_store(place, layout(version), {"by": "test"})
+    # The file system in memory keeps its files in the order in which they were made.
+    within = f"/{place.removeprefix('memory://')}/"
+    files = fsspec.filesystem("memory").store
+    made = [path.removeprefix(within) for path in files if path.startswith(within)]
+    root = [name for name in made if "/" not in name]
+    assert made[-len(root) :] == root
+    assert root[-1] == (".zgroup" if version == "0.4" else "zarr.json")
 
 
 @pytest.mark.parametrize(
