@@ -40,7 +40,7 @@ _WINDOW = 3
 _KILLS = 3
 _POLL_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
-_FETCH_SECONDS = 10.0
+_FETCH_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 
 
@@ -191,6 +191,7 @@ class Cluster(Workers):
         try:
             while True:
                 self._look()
+                course.send_again()
                 while more and not self._stopped and course.under_way < self._window:
                     try:
                         item = next(source)
@@ -231,28 +232,20 @@ class Cluster(Workers):
                     "one, see that they are running, or restore without a cluster"
                 )
             time.sleep(_POLL_SECONDS)
-            self._look()
+            self._count()
 
     def _look(self) -> None:
         """See from time to time who is there, and start anew who died."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS and self._connected:
-            return
-        self._looked = now
         if self.client.status not in ("running", "connecting"):
             raise WorkersError(
                 f"the connection to the scheduler of {self._name} is lost; all that is finished "
                 "is safe, give the same command again to go on"
             )
-        before, self._connected = self._connected, self._counted()
-        if self.local is not None:
-            for sentence in self.local.revive(self._connected):
-                self._notice(sentence)
-        elif self._connected < before:
-            self._notice(
-                f"{before - self._connected} of {before} workers of {self._name} are gone; what "
-                "they were working at is done anew"
-            )
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS and self._connected:
+            return
+        self._looked = now
+        self._count()
         if self._connected:
             self._alone_since = 0.0
             return
@@ -261,6 +254,18 @@ class Cluster(Workers):
             raise WorkersError(
                 f"no worker of {self._name} has been there for {self._patience:g} s; all that is "
                 "finished is safe, start workers and give the same command again to go on"
+            )
+
+    def _count(self) -> None:
+        """Count the workers, start ours anew where they died, and tell of others that are gone."""
+        before, self._connected = self._connected, self._counted()
+        if self.local is not None:
+            for sentence in self.local.revive():
+                self._notice(sentence)
+        elif self._connected < before:
+            self._notice(
+                f"{before - self._connected} of {before} workers of {self._name} are gone; what "
+                "they were working at is done anew"
             )
 
     def _counted(self) -> int:
@@ -288,11 +293,12 @@ class _Course:
     client: Any
     ended: queue.SimpleQueue[Any] = field(factory=queue.SimpleQueue)
     sent: dict[str, _Sent] = field(factory=dict)
+    lost: deque[_Sent] = field(factory=deque)
     suspects: deque[_Sent] = field(factory=deque)
 
     @property
     def under_way(self) -> int:
-        return len(self.sent)
+        return len(self.sent) + len(self.lost)
 
     def send(self, sent: _Sent) -> None:
         # Never the same key twice: another result could still be on its way.
@@ -301,6 +307,11 @@ class _Course:
         sent.future = self.client.submit(run_errand, sent.errand, key=key, pure=False, retries=0)
         self.sent[key] = sent
         sent.future.add_done_callback(self.ended.put)
+
+    def send_again(self) -> None:
+        """Send what was lost on its way, while there is somebody to send it to."""
+        while self.lost and self.client.status == "running":
+            self.send(self.lost.popleft())
 
     def send_a_suspect(self, *, allowed: bool) -> bool:
         """Send one item that was there when workers died, with nothing else beside it."""
@@ -319,9 +330,9 @@ class _Course:
         except queue.Empty:
             return None
         sent = self.sent.pop(future.key, None)
-        return None if sent is None else self._outcome(sent)
+        return None if sent is None else self._outcome(future.key, sent)
 
-    def _outcome(self, sent: _Sent) -> Outcome | None:
+    def _outcome(self, key: str, sent: _Sent) -> Outcome | None:
         from distributed import CancelledError, KilledWorker
 
         item = sent.errand.item
@@ -329,9 +340,14 @@ class _Course:
             answer = sent.future.result(timeout=_FETCH_SECONDS)
         except KilledWorker as error:
             return self._killed(sent, error.allowed_failures + 1)
+        except TimeoutError:
+            # The worker was lost with the result, which the scheduler has made again.
+            self.sent[key] = sent
+            sent.future.add_done_callback(self.ended.put)
+            return None
         except (CancelledError, OSError):
-            # The worker was lost with the result, or the scheduler for a moment.
-            self.send(sent)
+            # The scheduler was lost for a moment, and has forgotten what it was asked for.
+            self.lost.append(sent)
             return None
         # The errand itself could not be read there, or the answer could not be read here.
         except Exception as error:
@@ -352,7 +368,7 @@ class _Course:
         if sent.kills >= _KILLS - 1:
             self.suspects.append(sent)
         else:
-            self.send(sent)
+            self.lost.append(sent)
         return None
 
     def last_outcomes(self, grace: float) -> Iterator[Outcome]:

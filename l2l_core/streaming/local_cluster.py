@@ -39,6 +39,10 @@ class _Process:
     ready: bool = False
     failed_starts: int = 0
 
+    @property
+    def name(self) -> str:
+        return f"worker {self.number}"
+
 
 class LocalCluster:
     """Worker processes that are started anew when they die.
@@ -83,15 +87,10 @@ class LocalCluster:
     @property
     def pids(self) -> dict[str, int]:
         """The process of each worker, by the worker's name."""
-        return {f"worker {process.number}": process.popen.pid for process in self._processes}
+        return {process.name: process.popen.pid for process in self._processes}
 
-    def revive(self, connected: int) -> list[str]:
+    def revive(self) -> list[str]:
         """Start those anew that have died.
-
-        Parameters
-        ----------
-        connected : int
-            How many workers the scheduler knows at the moment.
 
         Returns
         -------
@@ -103,9 +102,9 @@ class LocalCluster:
         WorkersError
             If a worker ends again and again before it is ready.
         """
-        if connected >= self.count:
-            for process in self._processes:
-                process.ready, process.failed_starts = True, 0
+        known = {worker.name for worker in list(self._scheduler.scheduler.workers.values())}
+        for process in self._processes:
+            process.ready = process.ready or process.name in known
         return [
             self._revived(process)
             for process in self._processes
@@ -119,20 +118,15 @@ class LocalCluster:
     def _revived(self, process: _Process) -> str:
         ending = _ending(process.popen.returncode)
         _let_go(process)
-        if not process.ready:
-            process.failed_starts += 1
-            if process.failed_starts >= _STARTS:
-                raise WorkersError(
-                    f"worker {process.number} on this computer ended {_STARTS} times before it "
-                    f"was ready, {ending}{self._last_words(process)}; restore with fewer workers, "
-                    "or without"
-                )
+        process.failed_starts = 0 if process.ready else process.failed_starts + 1
+        if process.failed_starts >= _STARTS:
+            raise WorkersError(
+                f"{process.name} on this computer ended {_STARTS} times before it was ready: it "
+                f"{ending}{self._last_words(process)}; restore with fewer workers, or without"
+            )
         new = self._started(process.number)
         process.popen, process.log, process.ready = new.popen, new.log, False
-        return (
-            f"worker {process.number} {ending} and is started again; what it was working at is "
-            "done anew"
-        )
+        return f"{process.name} {ending} and is started again; what it was working at is done anew"
 
     def _started(self, number: int) -> _Process:
         debugging = os.environ.get("L2L_DEBUG", "") not in ("", "0")
@@ -141,7 +135,7 @@ class LocalCluster:
         popen = subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-P", "-m", "l2l_core.streaming.worker_process", *arguments],
             stdin=subprocess.PIPE,
-            stdout=log,
+            stdout=log or subprocess.DEVNULL,
             stderr=log,
             env=self._environment,
             # An interrupt is for the program that hands out the work alone.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,9 @@ def connected(address: str, timeout: float) -> Any:
 
     open_client: Any = distributed.Client
     try:
+        # A client may wait for ever on something that listens and says nothing.
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(asyncio.run, _greet(address, timeout)).result()
         return open_client(address, timeout=timeout, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise WorkersError(
@@ -64,6 +69,18 @@ def connected(address: str, timeout: float) -> Any:
             f"the dask scheduler {address!r} cannot be used: {type(error).__name__}: {error}; "
             "expected an address such as tcp://node7:8786"
         ) from error
+
+
+async def _greet(address: str, timeout: float) -> None:
+    """Open a connection and close it."""
+    import distributed
+    from distributed.comm.core import connect
+
+    security: Any = distributed.Security
+    connect_to: Any = connect
+    arguments = security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect_to(address, timeout=timeout, **arguments), timeout)
+    await comm.close()
 
 
 def check_versions(client: Any, address: str) -> None:
