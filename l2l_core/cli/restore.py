@@ -102,6 +102,7 @@ def command(
 
     with load_model(model, backend=backend, device=device) as loaded:
         remark(loaded.describe())
+        remark(loaded.normalized_by(options["statistics"]))  # type: ignore[arg-type]
         results = restore_files(
             loaded,
             inputs,

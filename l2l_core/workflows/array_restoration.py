@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from l2l_core.errors import ImageError, ModelError, StatisticsError
+from l2l_core.errors import ImageError, StatisticsError
 from l2l_core.images.axes import AXES, guess_axes, parse_axes, reorder
 from l2l_core.images.image import from_array
 from l2l_core.images.normalization import Normalization, measure
 from l2l_core.images.statistics import measure_moments
 from l2l_core.images.writing import cast as cast_pixels
 from l2l_core.streaming.boxes import Numbers, restore_box, shifted
-from l2l_core.streaming.frame import Frame, counted, outer_axes
+from l2l_core.streaming.frame import Frame, outer_axes
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.workflows.filters import filter_names
+from l2l_core.workflows.output_units import put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,6 +101,14 @@ class Model:
             f"{self.where}: {self.info.restorer}{engine}, {geometry.axes}, {channels}; comes out "
             f"{self.units}"
         )
+
+    def normalized_by(self, statistics: Statistics | None = None) -> str:
+        """Return in words whose numbers normalise an image, and who chose that."""
+        if not self.restorer.normalizes:
+            return "takes intensities as they are"
+        whose = {"image": "each image's own numbers, taken over all of it", "model": "the model's"}
+        who = "as asked" if statistics else "the model's default"
+        return f"normalises by {whose[statistics or self.statistics]} ({who})"
 
     def provenance(self) -> dict[str, Any]:
         """Return what a restored image carries about where it comes from, as JSON values."""
@@ -339,7 +348,7 @@ class Model:
         ModelError
             If the image's units cannot be put back on the channels that come out.
         """
-        return Numbers(before, self._back(before), fill)
+        return Numbers(before, put_back(self.info, self.geometry, before), fill)
 
     def _fill(self, array: NDArray[Any], axes: str) -> tuple[float, ...] | None:
         """Return the mean of each channel where a filter needs it: it has pixels without a value.
@@ -349,25 +358,6 @@ class Model:
         if self.restorer.normalizes or array.dtype.kind != "f" or np.isfinite(array).all():
             return None
         return tuple(m.mean for m in measure_moments(from_array(array, axes)))
-
-    def _back(self, before: Normalization | None) -> Normalization | None:
-        """Return the numbers to put back after what was taken away before."""
-        record = self.info.normalization
-        if before is None or record.output == "normalized":
-            return None
-        return record.target.numbers if record.output == "target" else self._spread(before)
-
-    def _spread(self, before: Normalization) -> Normalization:
-        """Return the input's numbers for the channels that come out."""
-        count = self.geometry.channels_out
-        if before.channels == count:
-            return before
-        if before.channels > 1:
-            raise ModelError(
-                f"the model gives {counted(count)} from {before.channels}, so none of them can "
-                "come out in the input's units; train it with normalize.output = 'target'"
-            )
-        return Normalization(before.offset * count, before.scale * count)
 
     def close(self) -> None:
         """Give back what the model holds on its device."""

@@ -172,6 +172,8 @@ class StreamedRun:
     def _note_numbers(self, number: int, numbers: Numbers) -> None:
         self._numbers[number] = numbers
         self.ledger.note("numbers", image=number, **_numbers_to(numbers))
+        if numbers.before is not None and len(self.jobs) == 1:
+            self.watcher.message(f"0 and 1 of the method are {_said(numbers.before)}")
 
     # --- units ---------------------------------------------------------------------------------
 
@@ -365,6 +367,17 @@ def _unit_pixels(job: ImageJob, index: int) -> int:
 def _box_pixels(item: UnitItem) -> int:
     box = item.job.grid.unit(item.stage, item.index).box
     return prod(stop - start for start, stop in box)
+
+
+def _said(numbers: Normalization) -> str:
+    """Return what becomes 0 and 1, in words."""
+    ends = [
+        f"{offset:.6g} and {offset + scale:.6g}"
+        for offset, scale in zip(numbers.offset, numbers.scale, strict=True)
+    ]
+    if len(ends) == 1:
+        return f"{ends[0]} of the image"
+    return "; ".join(f"{end} of channel {channel}" for channel, end in enumerate(ends))
 
 
 def _numbers_to(numbers: Numbers) -> dict[str, Any]:
