@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from attrs import define, field
 from numpy.typing import NDArray
 
-from l2l_core.errors import L2LError, StatisticsError
+from l2l_core.errors import ImageError, L2LError, WorkersError
 from l2l_core.images.axes import at
 from l2l_core.images.image import block_sides
 from l2l_core.images.measuring import Measuring, Partial
@@ -172,7 +172,11 @@ def measure_image(
     Raises
     ------
     StatisticsError
-        If the image gives no usable numbers, or a group of it cannot be measured.
+        If the image gives no usable numbers.
+    ImageError
+        If a group of it cannot be measured.
+    WorkersError
+        If the workers stopped before that was done.
     L2LError
         What the task raised.
     """
@@ -259,7 +263,7 @@ class _Course:
         while (first := self.next) < len(self.groups):
             yield from self._run(task, workers, context)
             if self.next == first:
-                raise StatisticsError(
+                raise WorkersError(
                     f"{at(self.measuring.where)}the workers stopped before the image was measured; "
                     "start again, which goes on from here"
                 )
@@ -301,5 +305,5 @@ def _named(error: Exception, where: str) -> Exception:
     """Return an error of a group that says of which image."""
     if not isinstance(error, L2LError):
         why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return StatisticsError(f"{at(where)}the image cannot be measured ({why})")
+        return ImageError(f"{at(where)}the image cannot be measured ({why})")
     return error if where in str(error) else type(error)(f"{where}: {error}")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2l_core.errors import ImageFormatError, StatisticsError
+from l2l_core.errors import ImageError, ImageFormatError, StatisticsError, WorkersError
 from l2l_core.images.image import Image, ImageInfo
 from l2l_core.images.measuring import Measuring
 from l2l_core.images.normalization import Method, Normalization, measure
@@ -298,8 +298,8 @@ FAILURE: Exception
     [
         (ImageFormatError("slide.zarr: a chunk"), ImageFormatError, "^slide.zarr: a chunk$"),
         (ImageFormatError("a chunk"), ImageFormatError, "^slide.zarr: a chunk$"),
-        (KeyError("x"), StatisticsError, r"slide.zarr: .* cannot be measured \(KeyError: 'x'\)"),
-        (ValueError(), StatisticsError, r"slide.zarr: .* cannot be measured \(ValueError\)"),
+        (KeyError("x"), ImageError, r"slide.zarr: .* cannot be measured \(KeyError: 'x'\)"),
+        (ValueError(), ImageError, r"slide.zarr: .* cannot be measured \(ValueError\)"),
     ],
 )
 def test_the_error_of_a_group_names_the_image_and_costs_no_other_group(
@@ -369,7 +369,7 @@ def test_workers_that_stopped_are_reported() -> None:
     image = image_of(pixels_like("uint16", (32, 32)), "YX", (8, 8))
     workers = Threads(1)
     workers.stop_taking()
-    with pytest.raises(StatisticsError, match=r"slide.zarr: the workers stopped before"):
+    with pytest.raises(WorkersError, match=r"slide.zarr: the workers stopped before"):
         numbers(image, workers)
 
 
