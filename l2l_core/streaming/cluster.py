@@ -6,17 +6,13 @@ when it has come back.  A worker that is lost costs only what it was working at.
 
 from __future__ import annotations
 
-import queue
 import time
-import uuid
-from collections import deque
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import define, field
-
 from l2l_core.errors import ConfigError, MissingDependencyError, WorkersError
-from l2l_core.streaming.errands import Errand, returned, run_errand
+from l2l_core.streaming.dispatch import FETCH_SECONDS, POLL_SECONDS, Dispatch, Sent
+from l2l_core.streaming.errands import Errand
 from l2l_core.streaming.execution import GRACE_SECONDS, Outcome, Workers
 from l2l_core.streaming.scheduler import connected, quiet
 
@@ -37,10 +33,7 @@ PATIENCE_SECONDS = 300.0
 _WINDOW = 3
 """Items under way for each worker: a thread that ends finds its next one there."""
 
-_KILLS = 3
-_POLL_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
-_FETCH_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 
 
@@ -185,30 +178,32 @@ class Cluster(Workers):
         WorkersError
             If all workers are gone for longer than the patience, or the scheduler is.
         """
-        course = _Course(self.client)
+        dispatch = Dispatch(self.client)
         source = iter(items)
         more = True
         try:
             while True:
                 self._look()
-                course.send_again()
-                while more and not self._stopped and course.under_way < self._window:
+                dispatch.send_again()
+                while more and not self._stopped and dispatch.under_way < self._window:
                     try:
                         item = next(source)
                     except StopIteration:
                         more = False
                     else:
-                        course.send(_Sent(Errand(task, context, item)))
-                if not course.under_way and not course.send_a_suspect(allowed=not self._stopped):
+                        dispatch.send(Sent(Errand(task, context, item)))
+                if not dispatch.under_way and not dispatch.send_a_suspect(
+                    allowed=not self._stopped
+                ):
                     return
-                outcome = course.next_outcome(_POLL_SECONDS)
+                outcome = dispatch.next_outcome(POLL_SECONDS)
                 if outcome is not None:
                     yield outcome
         except KeyboardInterrupt:
-            yield from course.last_outcomes(self._grace)
+            yield from dispatch.last_outcomes(self._grace)
             raise
         finally:
-            course.cancel()
+            dispatch.cancel()
 
     def stop_taking(self) -> None:
         """Take no further items; see :meth:`Workers.stop_taking`."""
@@ -231,7 +226,7 @@ class Cluster(Workers):
                     f"no worker of {self._name} was ready within {timeout:g} s; expected at least "
                     "one, see that they are running, or restore without a cluster"
                 )
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
             self._count()
 
     def _look(self) -> None:
@@ -273,117 +268,9 @@ class Cluster(Workers):
             return 0
         with suppress(OSError, TimeoutError):
             return len(
-                self.client.sync(self.client.scheduler.ncores, callback_timeout=_FETCH_SECONDS)
+                self.client.sync(self.client.scheduler.ncores, callback_timeout=FETCH_SECONDS)
             )
         return 0
-
-
-@define(eq=False)
-class _Sent:
-    errand: Errand
-    kills: int = 0
-    alone: bool = False
-    future: Any = None
-
-
-@define(eq=False)
-class _Course:
-    """One call of run: what was sent and has not come back."""
-
-    client: Any
-    ended: queue.SimpleQueue[Any] = field(factory=queue.SimpleQueue)
-    sent: dict[str, _Sent] = field(factory=dict)
-    lost: deque[_Sent] = field(factory=deque)
-    suspects: deque[_Sent] = field(factory=deque)
-
-    @property
-    def under_way(self) -> int:
-        return len(self.sent) + len(self.lost)
-
-    def send(self, sent: _Sent) -> None:
-        # Never the same key twice: another result could still be on its way.
-        name = getattr(sent.errand.task, "__name__", "task")
-        key = f"{name}-{uuid.uuid4().hex}"
-        sent.future = self.client.submit(run_errand, sent.errand, key=key, pure=False, retries=0)
-        self.sent[key] = sent
-        sent.future.add_done_callback(self.ended.put)
-
-    def send_again(self) -> None:
-        """Send what was lost on its way, while there is somebody to send it to."""
-        while self.lost and self.client.status == "running":
-            self.send(self.lost.popleft())
-
-    def send_a_suspect(self, *, allowed: bool) -> bool:
-        """Send one item that was there when workers died, with nothing else beside it."""
-        if not self.suspects:
-            return False
-        suspect = self.suspects.popleft()
-        suspect.alone = True
-        if allowed:
-            self.send(suspect)
-        return allowed
-
-    def next_outcome(self, timeout: float) -> Outcome | None:
-        """Return the next item that has ended, or None after a while."""
-        try:
-            future = self.ended.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        sent = self.sent.pop(future.key, None)
-        return None if sent is None else self._outcome(future.key, sent)
-
-    def _outcome(self, key: str, sent: _Sent) -> Outcome | None:
-        from distributed import CancelledError, KilledWorker
-
-        item = sent.errand.item
-        try:
-            answer = sent.future.result(timeout=_FETCH_SECONDS)
-        except KilledWorker as error:
-            return self._killed(sent, error.allowed_failures + 1)
-        except TimeoutError:
-            # The worker was lost with the result, which the scheduler has made again.
-            self.sent[key] = sent
-            sent.future.add_done_callback(self.ended.put)
-            return None
-        except (CancelledError, OSError):
-            # The scheduler was lost for a moment, and has forgotten what it was asked for.
-            self.lost.append(sent)
-            return None
-        # The errand itself could not be read there, or the answer could not be read here.
-        except Exception as error:
-            return Outcome(item, error=error)
-        return Outcome(item, answer.result, returned(answer), answer.worker, answer.seconds)
-
-    def _killed(self, sent: _Sent, times: int) -> Outcome | None:
-        sent.kills += times
-        if sent.alone:
-            return Outcome(
-                sent.errand.item,
-                error=WorkersError(
-                    f"{sent.kills} workers died while they worked at this; they may have had too "
-                    "little memory: use fewer workers or smaller tiles"
-                ),
-            )
-        # What ran beside the culprit is innocent; by itself it will show.
-        if sent.kills >= _KILLS - 1:
-            self.suspects.append(sent)
-        else:
-            self.lost.append(sent)
-        return None
-
-    def last_outcomes(self, grace: float) -> Iterator[Outcome]:
-        until = time.monotonic() + grace
-        while self.sent and time.monotonic() < until:
-            outcome = self.next_outcome(_POLL_SECONDS)
-            if outcome is not None:
-                yield outcome
-
-    def cancel(self) -> None:
-        futures = [sent.future for sent in self.sent.values()]
-        self.sent.clear()
-        if futures and self.client.status == "running":
-            with suppress(OSError, RuntimeError):
-                self.client.cancel(futures)
 
 
 def _close(client: Any) -> None:

@@ -260,7 +260,12 @@ def _work(waiting: queue.SimpleQueue[_Job | None]) -> None:
         del job
 
 
-def make_workers(workers: int | None = None, scheduler: str | None = None) -> Workers:
+def make_workers(
+    workers: int | None = None,
+    scheduler: str | None = None,
+    *,
+    notice: Callable[[str], None] | None = None,
+) -> Workers:
     """Return who runs the tasks of a restoration.
 
     Parameters
@@ -269,6 +274,8 @@ def make_workers(workers: int | None = None, scheduler: str | None = None) -> Wo
         Start a cluster of so many processes on this computer.
     scheduler : str, optional
         Address of a running dask scheduler, such as ``tcp://node7:8786``.
+    notice : callable, optional
+        Called with a sentence when workers of a cluster are lost.
 
     Returns
     -------
@@ -292,9 +299,9 @@ def make_workers(workers: int | None = None, scheduler: str | None = None) -> Wo
     if scheduler is not None:
         from l2l_core.streaming.cluster import Cluster
 
-        return Cluster.connect(scheduler)
+        return Cluster.connect(scheduler, notice=notice)
     if workers is not None:
         from l2l_core.streaming.cluster import Cluster
 
-        return Cluster.start(workers)
+        return Cluster.start(workers, notice=notice)
     return Threads()
