@@ -67,11 +67,10 @@ def unit_sides(
         if name in inner or name in whole:
             continue
         count = -(-size[name] // max(1, _JOINED_PIXELS // pixels))
+        # Equal parts take up more than half of the room, so that a cut axis is the last that is
+        # joined.
         sides[name] = -(-size[name] // count)
         pixels *= sides[name]
-        # A unit is a box: it goes on to the next axis only when it has the whole of this one.
-        if count > 1:
-            break
     return tuple(sides[name] for name in axes)
 
 

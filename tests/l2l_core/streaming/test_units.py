@@ -3,7 +3,7 @@ from itertools import pairwise
 from math import prod
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from l2l_core.errors import AxesError, OutputError, TilingError
@@ -62,6 +62,8 @@ def test_units_cover_every_level_exactly_once(grid):
 
 
 @given(grids)
+@example(plan_grid((66, 700, 700), "ZYX", inner="YX"))
+@example(plan_grid((400, 600, 600), "ZYX", inner="ZYX", scale={"Z": 3}))
 def test_no_file_is_touched_by_two_units(grid):
     for stage in range(grid.stages):
         for level in grid.written_levels(stage):
@@ -82,6 +84,7 @@ def test_no_file_is_touched_by_two_units(grid):
 
 
 @given(grids)
+@example(plan_grid((66, 700, 700), "ZYX", inner="YX"))
 def test_what_a_unit_writes_is_the_halves_of_what_it_covers(grid):
     for stage in range(grid.stages):
         for index in {0, grid.count(stage) // 2, grid.count(stage) - 1}:
@@ -105,7 +108,16 @@ def test_levels_are_halved_rounding_up_until_they_are_small(grid):
     assert max(grid.levels[-1].shape[-2:]) <= 512
 
 
+def _scaled(scale, axes="ZYX", side=None):
+    shape = (400, 1000, 1000)[-len(axes) :]
+    more = {"whole": "", "side": side, "scale": scale, "sharded": True}
+    return {"shape": shape, "axes": axes, "inner": axes, **more}
+
+
 @given(arguments())
+@example(_scaled({"Z": 3}))
+@example(_scaled({"Z": 200, "Y": 3}))
+@example(_scaled({"X": 11}, "YX", side=128))
 def test_units_are_on_whole_pixels_of_the_input_and_hold_whole_axes(given):
     grid = plan_grid(**given)
     for stage in range(grid.stages):
@@ -119,6 +131,7 @@ def test_units_are_on_whole_pixels_of_the_input_and_hold_whole_axes(given):
                     scale = given["scale"].get(name, 1)
                     assert box[0] % scale == 0
                     assert box[1] % scale == 0 or box[1] == side
+                    assert box[1] % 8 == 0 or box[1] == side
 
 
 @given(arguments())
@@ -194,6 +207,11 @@ def test_small_planes_share_a_unit_and_large_ones_do_not():
 def test_volumes_are_cut_to_a_bounded_memory(shape, sides):
     box = plan_grid(shape, "ZYX", inner="ZYX").unit(0, 0).box
     assert tuple(stop for _, stop in box) == sides
+
+
+def test_a_scale_along_z_makes_units_no_thicker():
+    grid = plan_grid((400, 600, 600), "ZYX", inner="ZYX", scale={"Z": 3})
+    assert grid.unit(0, 0).box[0] == (0, 96)
 
 
 def test_a_volume_is_thinner_where_a_large_side_is_asked_for():
