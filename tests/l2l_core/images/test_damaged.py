@@ -124,6 +124,14 @@ def test_a_shard_with_a_torn_index_is_named_once(
     assert damaged_chunks(path, 0, WHOLE) == ["0/c/0/0/1"]
 
 
+def test_a_chunk_behind_the_end_of_a_shard_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    write(path, shards={"shape": (1, 32, 32), "index_location": "start"}, **blosc("lz4"))
+    truncate(path / "0/c/0/0/0")
+    (name,) = damaged_chunks(path, 0, WHOLE)
+    assert name.startswith("0/c/0/0/0 (chunk 0, ")
+
+
 def test_a_root_array_and_axes_that_go_are_counted_right(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     names = ["plate", "y", "x"]

@@ -37,9 +37,14 @@ class Handler(SimpleHTTPRequestHandler):
 
     asked: list[str]
     ranges = True
+    refusals: list[str]
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        if any(part in self.path for part in self.refusals):
+            self.refusals.pop()
+            self.send_error(503)
+            return
         wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
         try:
             with open(self.translate_path(self.path), "rb") as file:  # noqa: PTH123
@@ -66,10 +71,17 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: Path, *, ranges: bool = True) -> Iterator[tuple[str, list[str]]]:
-    """Serve a folder; what was asked for stands in the list."""
+def served(
+    folder: Path, *, ranges: bool = True, refusals: list[str] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """Serve a folder; what was asked for stands in the list.
+
+    As often as a part of a path stands in `refusals`, the server is too busy for it.
+    """
     asked: list[str] = []
-    handler = type("Own", (Handler,), {"asked": asked, "ranges": ranges})
+    handler = type(
+        "Own", (Handler,), {"asked": asked, "ranges": ranges, "refusals": refusals or []}
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -155,6 +167,20 @@ def test_a_host_that_went_away_is_no_damage(tmp_path: Path) -> None:
         with pytest.raises(ImageError, match="the host does not give what is asked for") as caught:
             action()
         assert type(caught.value) is ImageError
+
+
+def test_a_host_that_is_busy_is_asked_once_more_and_is_no_damage(tmp_path: Path) -> None:
+    write(tmp_path / "a.zarr")
+    box = ((0, 1), (0, 16), (0, 16))
+    with served(tmp_path, refusals=["/c/0/0/0"]) as (url, _):
+        part = open_image(f"{url}/a.zarr").read(Z=0, Y=0, X=0)
+        np.testing.assert_array_equal(part, PIXELS[:1, :1, :1])
+    with (
+        served(tmp_path, refusals=["/c/0/0/0"] * 9) as (url, _),
+        pytest.raises(ImageError, match="the host does not give what is asked for") as caught,
+    ):
+        damaged_chunks(f"{url}/a.zarr", 0, box)
+    assert type(caught.value) is ImageError
 
 
 def test_a_host_that_is_silent_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
