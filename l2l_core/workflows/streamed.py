@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ class StreamedRun:
     restart: bool = False
     _numbers: dict[int, Numbers] = field(factory=dict)
     _broken: dict[int, str] = field(factory=dict)
-    _seconds: dict[int, float] = field(factory=dict)
+    _spans: dict[int, tuple[float, float]] = field(factory=dict)
     _before: dict[int, int] = field(factory=dict)
     _whole: dict[int, Restored] = field(factory=dict)
 
@@ -268,7 +269,9 @@ class StreamedRun:
         if "restored" in result:
             self._whole[item.image] = result["restored"]
         pixels = item.pixels if isinstance(item, WholeItem) else _box_pixels(item)
-        self._seconds[item.image] = self._seconds.get(item.image, 0.0) + outcome.seconds
+        now = time.monotonic()
+        began, _ = self._spans.get(item.image, (now - outcome.seconds, now))
+        self._spans[item.image] = (began, now)
         self.ledger.acknowledge(
             item.key, seconds=round(outcome.seconds, 3), worker=outcome.worker, pixels=pixels
         )
@@ -333,12 +336,13 @@ class StreamedRun:
             why = failures[0][1] if failures else "was not restored"
             return Restored(str(file.source), str(file.out), error=why)
         job = self.jobs[number]
+        began, ended = self._spans.get(number, (0.0, 0.0))
         return Restored(
             source=job.source.place,
             out=job.stores["mean"],
             shape=job.grid.levels[0].shape,
             axes=job.grid.axes,
-            seconds=self._seconds.get(number, 0.0),
+            seconds=ended - began,
             error=self._error(number, job, failures),
             units=self.ledger.done.count(number, 0),
             units_before=self._before[number],
