@@ -103,7 +103,8 @@ def _restored(
 
 def _which(job: ImageJob, box: Sequence[Range], error: ImageFormatError) -> str:
     """Name the damaged chunks that a unit needs, where the image is stored in chunks."""
-    names = damaged_chunks(job.source.place, job.source.level, input_box(job, box))
+    source = job.source
+    names = damaged_chunks(source.place, source.level, input_box(job, box), axes=source.axes)
     if not names:
         return str(error)
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
