@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from attrs import define
@@ -52,6 +52,36 @@ class Numbers:
             _picked(self.before, channel),
             _picked(self.after, channel),
             self.fill and (self.fill[channel if len(self.fill) > 1 else 0],),
+        )
+
+    def describe(self) -> str:
+        """Return in words what becomes 0 and 1."""
+        if self.before is None:
+            return "as they are"
+        ends = [
+            f"{offset:.6g} and {offset + scale:.6g}"
+            for offset, scale in zip(self.before.offset, self.before.scale, strict=True)
+        ]
+        if len(ends) == 1:
+            return f"{ends[0]} of the image"
+        return "; ".join(f"{end} of channel {channel}" for channel, end in enumerate(ends))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as JSON takes them."""
+        return {
+            "before": self.before and self.before.to_dict(),
+            "after": self.after and self.after.to_dict(),
+            "fill": None if self.fill is None else list(self.fill),
+        }
+
+    @classmethod
+    def from_dict(cls, stated: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_dict` wrote."""
+        before, after, fill = stated["before"], stated["after"], stated["fill"]
+        return cls(
+            before and Normalization.from_dict(before),
+            after and Normalization.from_dict(after),
+            None if fill is None else tuple(fill),
         )
 
 

@@ -130,3 +130,8 @@ class UnitItem:
     def key(self) -> tuple[int, int, int]:
         """The unit's name in the ledger."""
         return (self.image, self.stage, self.index)
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the unit has, of the level that its stage begins with."""
+        return self.job.grid.unit(self.stage, self.index).pixels

@@ -66,6 +66,11 @@ class Unit:
     index: int
     box: tuple[Range, ...]
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels the box has."""
+        return prod(stop - start for start, stop in self.box)
+
 
 @define(frozen=True)
 class Grid:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from l2l_core.errors import ImageError, Interrupted, L2LError, OutputError
-from l2l_core.images.normalization import Normalization
 from l2l_core.images.ome_zarr_creation import set_attributes
-from l2l_core.images.places import as_place
+from l2l_core.images.places import as_place, name_of
 from l2l_core.images.reading import open_image
 from l2l_core.streaming.boxes import Numbers
 from l2l_core.streaming.execution import Workers
@@ -36,8 +35,9 @@ from l2l_core.workflows.streamed_tasks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from l2l_core.images.normalization import Normalization
     from l2l_core.streaming.execution import Outcome
 
 
@@ -132,7 +132,7 @@ class StreamedRun:
         start = start_measuring(self.model, image, self.options)
         noted = [n for n in self.ledger.notes("numbers") if n["image"] == number]
         if noted:
-            self._numbers[number] = _numbers_from(noted[-1])
+            self._numbers[number] = Numbers.from_dict(noted[-1])
             return
         if start is not None and job.grid.count(0) == 1:
             # The worker that restores its only unit takes them.
@@ -172,16 +172,18 @@ class StreamedRun:
 
     def _note_numbers(self, number: int, numbers: Numbers) -> None:
         self._numbers[number] = numbers
-        self.ledger.note("numbers", image=number, **_numbers_to(numbers))
+        self.ledger.note("numbers", image=number, **numbers.to_dict())
         if numbers.before is not None and len(self.jobs) == 1:
-            self.watcher.message(f"0 and 1 of the method are {_said(numbers.before)}")
+            self.watcher.message(f"0 and 1 of the method are {numbers.describe()}")
 
     # --- units ---------------------------------------------------------------------------------
 
     def _restore_units(self) -> None:
         pixels = {n: _pixels(job) for n, job in self.jobs.items() if n not in self._broken}
         done = sum(
-            _unit_pixels(self.jobs[n], i) for n, s, i in self.ledger.done if s == 0 and n in pixels
+            self.jobs[n].grid.unit(0, i).pixels
+            for n, stage, i in self.ledger.done
+            if stage == 0 and n in pixels
         )
         if pixels and done < sum(pixels.values()):
             self._run(restore_item, self._open_units(0), self._title(), sum(pixels.values()), done)
@@ -238,8 +240,9 @@ class StreamedRun:
         count = len(self.jobs) + len(self.files)
         if count > 1:
             return f"{count} images"
-        place = next(iter(self.jobs.values())).source.place
-        return place.rstrip("/").rpartition("/")[2]
+        places = [job.source.place for job in self.jobs.values()]
+        places += [str(file.source) for file in self.files.values()]
+        return name_of(as_place(places[0]))
 
     def _run(self, task: Any, items: Any, title: str, total: int, before: int) -> None:
         """Run a task over units, note what becomes of each, and stop where all would fail."""
@@ -268,7 +271,7 @@ class StreamedRun:
             self._note_numbers(item.image, result["numbers"])
         if "restored" in result:
             self._whole[item.image] = result["restored"]
-        pixels = item.pixels if isinstance(item, WholeItem) else _box_pixels(item)
+        pixels = item.pixels
         now = time.monotonic()
         began, _ = self._spans.get(item.image, (now - outcome.seconds, now))
         self._spans[item.image] = (began, now)
@@ -322,7 +325,7 @@ class StreamedRun:
                 provenance={
                     **provenance,
                     "status": "finished",
-                    "statistics": _numbers_to(numbers) if numbers else None,
+                    "statistics": numbers.to_dict() if numbers else None,
                 },
                 windows=shown_ranges(place, job.layout),
             )
@@ -362,40 +365,3 @@ class StreamedRun:
 
 def _pixels(job: ImageJob) -> int:
     return prod(job.grid.levels[0].shape)
-
-
-def _unit_pixels(job: ImageJob, index: int) -> int:
-    return prod(stop - start for start, stop in job.grid.unit(0, index).box)
-
-
-def _box_pixels(item: UnitItem) -> int:
-    box = item.job.grid.unit(item.stage, item.index).box
-    return prod(stop - start for start, stop in box)
-
-
-def _said(numbers: Normalization) -> str:
-    """Return what becomes 0 and 1, in words."""
-    ends = [
-        f"{offset:.6g} and {offset + scale:.6g}"
-        for offset, scale in zip(numbers.offset, numbers.scale, strict=True)
-    ]
-    if len(ends) == 1:
-        return f"{ends[0]} of the image"
-    return "; ".join(f"{end} of channel {channel}" for channel, end in enumerate(ends))
-
-
-def _numbers_to(numbers: Numbers) -> dict[str, Any]:
-    return {
-        "before": numbers.before and numbers.before.to_dict(),
-        "after": numbers.after and numbers.after.to_dict(),
-        "fill": None if numbers.fill is None else list(numbers.fill),
-    }
-
-
-def _numbers_from(noted: Mapping[str, Any]) -> Numbers:
-    before, after, fill = noted["before"], noted["after"], noted["fill"]
-    return Numbers(
-        before and Normalization.from_dict(before),
-        after and Normalization.from_dict(after),
-        None if fill is None else tuple(fill),
-    )
