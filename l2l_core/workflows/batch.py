@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -14,7 +14,7 @@ from l2l_core.streaming.jobs import ImageJob
 from l2l_core.streaming.ledger import Ledger
 from l2l_core.workflows.model import Model
 from l2l_core.workflows.restoration import Restored, RestoreOptions, Watcher
-from l2l_core.workflows.restore_places import Target, Targets, is_store
+from l2l_core.workflows.restore_places import Target, Targets, output_places
 from l2l_core.workflows.streamed import StreamedRun
 from l2l_core.workflows.streamed_plan import Facts, plan_image
 from l2l_core.workflows.streamed_stores import (
@@ -25,6 +25,11 @@ from l2l_core.workflows.streamed_stores import (
 )
 from l2l_core.workflows.streamed_tasks import ModelFacts, lend, take_back
 from l2l_core.workflows.summary import write_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from l2l_core.images.zarr_collections import Collection
 
 LEDGER_SUFFIX = ".l2l"
 
@@ -104,7 +109,7 @@ class Batch:
                     remove_store(place)
             if not single:
                 self._number(ledger)
-            for collection, place in self.targets.collections:
+            for collection, place in self._collections():
                 make_collection(
                     collection, place, self.options.version, {"job": self._facts.job({})}
                 )
@@ -127,7 +132,7 @@ class Batch:
         for number, target in enumerate(self.targets.images):
             try:
                 job = None
-                if is_store(target.out):
+                if target.is_store:
                     job = plan_image(self.model, target, self.options)
                 self._images[number] = self._facts.of_image(target, job)
             except L2LError as error:
@@ -187,6 +192,13 @@ class Batch:
                 self._jobs[number] = old[1][place]
             else:
                 self._files[number] = old[2][place]
+
+    def _collections(self) -> Iterator[tuple[Collection, Place]]:
+        """Yield each plate, or the like, and the place of each output of it."""
+        for collection, out in self.targets.collections:
+            places = output_places(self.model, out, all_outputs=self.options.all_outputs)
+            for place in places.values():
+                yield collection, place
 
     def _finished(self, number: int) -> bool:
         job = self._jobs.get(number)

@@ -24,7 +24,6 @@ from l2l_core.workflows.restore_places import (
     WRITABLE,
     Targets,
     find_targets,
-    is_store,
     suffix_of,
 )
 from l2l_core.workflows.restore_whole import restore_whole
@@ -161,7 +160,7 @@ def _restore(
 ) -> list[Restored]:
     if len(targets.images) == 1 and not targets.collections:
         target = targets.images[0]
-        if not is_store(target.out):
+        if not target.is_store:
             return [
                 restore_whole(
                     model,

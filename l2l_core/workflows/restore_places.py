@@ -47,10 +47,28 @@ class Target:
     Parameters
     ----------
     source, out : Path or str
+    path : str
+        Where the image lies in `root`.
+    root : Path or str, optional
+        Plate, or the like, that is made around the restoration.
     """
 
     source: Place
     out: Place
+    path: str = ""
+    root: Place | None = None
+
+    @property
+    def is_store(self) -> bool:
+        """Whether the restoration is written as OME-Zarr, unit by unit."""
+        return self.root is not None or is_store(self.out)
+
+    def outputs(self, model: Model, *, all_outputs: bool) -> dict[str, Place]:
+        """Return where each output goes: the mean to `out`, the others beside it."""
+        if self.root is None:
+            return output_places(model, self.out, all_outputs=all_outputs)
+        roots = output_places(model, self.root, all_outputs=all_outputs)
+        return {output: child(root, self.path) for output, root in roots.items()}
 
 
 @define(frozen=True)
@@ -122,7 +140,10 @@ def _targets(pairs: Sequence[tuple[Place, Place]]) -> Targets:
                     "that ends in .zarr, which can hold as many"
                 )
             collections.append((collection, out))
-            inner = [Target(child(source, path), child(out, path)) for path in collection.paths]
+            inner = [
+                Target(child(source, path), child(out, path), path, out)
+                for path in collection.paths
+            ]
             missing |= {f"{source}/{path}": why for path, why in collection.missing.items()}
         for target in inner:
             if (former := images.get(str(target.out))) is not None:

@@ -23,7 +23,6 @@ from l2l_core.workflows.restore_places import (
     channel_number,
     chosen_channel,
     kept_names,
-    output_places,
     pixel_size,
     suffix_of,
 )
@@ -47,11 +46,14 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
     Raises
     ------
     ImageError
-        If the image cannot be read, or its axes and channels are not the model's.
+        If the image cannot be read, its axes and channels are not the model's, or the restoration
+        makes no sense as integers.
     TilingError
         If the method looks at the whole image at once, or a tile or unit is too small for it.
     """
+    dtype = model.output_dtype(options.dtype)
     source = ImageSource(str(target.source), options.axes, options.level)
+    guard = Guard.of(target.source, options.level)
     with source.open() as opened:
         if options.channel is not None:
             source = evolve(source, channel=channel_number(opened, options.channel))
@@ -70,7 +72,7 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
         )
         layout = StoreLayout(
             axes=grid.axes,
-            dtype=options.dtype,
+            dtype=dtype.name,
             levels=tuple((level.shape, level.chunks, level.unit) for level in grid.levels),
             version=version,
             compression=options.compression,
@@ -80,10 +82,10 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
             omero=_omero(image, source),
             name=_stem(target.out),
         )
-    places = output_places(model, target.out, all_outputs=options.all_outputs)
+    places = target.outputs(model, all_outputs=options.all_outputs)
     return ImageJob(
         source=source,
-        guard=Guard.of(target.source, options.level),
+        guard=guard,
         frame=frame,
         grid=grid,
         stores={name: str(place) for name, place in places.items()},
@@ -94,7 +96,7 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
             options.tile,
             shape=frame.sides,
         ),
-        dtype=options.dtype,
+        dtype=dtype.name,
     )
 
 
