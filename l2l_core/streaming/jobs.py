@@ -53,13 +53,9 @@ class ImageSource:
         image = open_image(self.place, axes=self.axes, level=self.level)
         return image if self.channel is None else single(image, "C", self.channel)
 
-    def opened(self) -> Image:
-        """Return the image, opened once for all units that are restored in this process."""
-        return _opened(self)
-
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)
-def _opened(source: ImageSource) -> Image:
+def _opened(source: ImageSource, guard: str) -> Image:
     return source.open()
 
 
@@ -94,6 +90,11 @@ class ImageJob:
     layout: StoreLayout
     tile: tuple[int, ...]
     dtype: str
+
+    def opened(self) -> Image:
+        """Return the image, opened once for all units that are restored in this process."""
+        # Another image at the same place, in the same process later, is not this one.
+        return _opened(self.source, repr(self.guard))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the restoration's bytes depend on, as JSON values."""

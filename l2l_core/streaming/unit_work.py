@@ -88,7 +88,7 @@ def _restored(
     try:
         return restore_box(
             restorer,
-            job.source.opened(),
+            job.opened(),
             job.frame,
             unit.box,
             numbers,

@@ -226,7 +226,7 @@ class Model:
             )
         axes = parse_axes(axes or guess_axes(array.shape), array.ndim)
         frame = self.frame(axes, array.shape)
-        kind = self._output_dtype(dtype)
+        kind = self.output_dtype(dtype)
         before = (
             statistics
             if isinstance(statistics, Normalization)
@@ -271,7 +271,14 @@ class Model:
         """
         return Frame(axes, tuple(shape), tiled(self.geometry), self.each_channel)
 
-    def _output_dtype(self, dtype: DTypeLike | None) -> np.dtype[Any]:
+    def output_dtype(self, dtype: DTypeLike | None) -> np.dtype[Any]:
+        """Return the pixel type that is written where `dtype` is asked for.
+
+        Raises
+        ------
+        ImageError
+            If restorations cannot be written as that, or would be 0 and 1 alone.
+        """
         if dtype is None:
             return np.dtype(np.float32)
         # Refused before any computing: cast() knows what can be written.

@@ -77,7 +77,8 @@ def restore_lazy(
     Raises
     ------
     ImageError
-        If the image cannot be read, its axes are not the model's, or there is no such output.
+        If the image cannot be read, its axes are not the model's, there is no such output, or the
+        restoration makes no sense as integers.
     TilingError
         If the method looks at the whole image at once.
 
@@ -88,6 +89,7 @@ def restore_lazy(
     """
     import dask.array as da
 
+    kind = model.output_dtype(dtype)
     if output not in model.geometry.outputs:
         raise ImageError(
             f"the model has no output {output!r}; choose one of {', '.join(model.geometry.outputs)}"
@@ -116,9 +118,9 @@ def restore_lazy(
     chunks = _chunks(frame, block)
     view_of_all: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
         view.block,
-        dtype=cast(np.zeros(1, np.float32), dtype).dtype,
+        dtype=kind,
         chunks=chunks,
-        meta=np.empty((0,) * len(chunks), dtype),
+        meta=np.empty((0,) * len(chunks), kind),
         token=f"l2l-{id(view)}",
     )
     return view_of_all

@@ -128,7 +128,7 @@ class StreamedRun:
 
     def _take_numbers(self, number: int, job: ImageJob) -> None:
         """Take the numbers of an image of many units before the first of them; once."""
-        image = job.source.opened()
+        image = job.opened()
         start = start_measuring(self.model, image, self.options)
         noted = [n for n in self.ledger.notes("numbers") if n["image"] == number]
         if noted:
@@ -146,7 +146,7 @@ class StreamedRun:
             self._broken[number] = str(error)
 
     def _measured(self, number: int, job: ImageJob, start: Any) -> Normalization:
-        image = job.source.opened()
+        image = job.opened()
         groups, state = BlockGroups.of(image), f"statistics-{number}"
         saved = self.ledger.load_state(state)
         display = self.watcher.pixels(

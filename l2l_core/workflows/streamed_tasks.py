@@ -18,6 +18,7 @@ from l2l_core.images.measuring import Measuring
 from l2l_core.models.facts import fingerprint
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
 from l2l_core.streaming.residents import borrowed, device_lock
+from l2l_core.streaming.tiling import plan
 from l2l_core.streaming.unit_work import pyramid_unit, restore_unit
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restore_whole import restore_whole
@@ -133,7 +134,7 @@ def measure_group(context: Mapping[str, Any], group: Group) -> Partial:
     """Measure some blocks of the image ``context["job"]``."""
     job: ImageJob = context["job"]
     job.guard.check(job.source.place)
-    found = partial_of(job.source.opened(), Measuring.from_dict(context["measuring"]), group)
+    found = partial_of(job.opened(), Measuring.from_dict(context["measuring"]), group)
     job.guard.check(job.source.place)
     return found
 
@@ -153,16 +154,17 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
         if numbers is None:
             numbers = measured["numbers"] = measure_here(model, job, context["options"])
         fitting = _fitting.get(facts.identity, job.tile)
+        asked = tuple(min(sides) for sides in zip(fitting, job.tile, strict=True))
         tile = restore_unit(
             model.restorer,
             job,
             job.grid.unit(item.stage, item.index),
             numbers,
-            tile=[min(sides) for sides in zip(fitting, job.tile, strict=True)],
+            tile=asked,
             lock=device_lock,
         )
-    if any(side < asked for side, asked in zip(tile, job.tile, strict=True)):
-        # A tile is also smaller where the image is; then the next one fits as well.
+    # A tile is smaller where the image is, too, which says nothing of the next image.
+    if tile != plan(job.frame.sides, job.frame.geometry, asked).tile:
         _fitting[facts.identity] = tile
     return measured
 
@@ -235,7 +237,7 @@ def taken(measuring: Measuring, image: Image) -> Normalization:
 
 def measure_here(model: Model, job: ImageJob, options: RestoreOptions) -> Numbers:
     """Take the numbers of an image that is one unit, where the unit is restored."""
-    image = job.source.opened()
+    image = job.opened()
     start = start_measuring(model, image, options)
     return numbers_of(model, image, None if start is None else lambda: taken(start, image))
 
