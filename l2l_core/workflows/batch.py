@@ -235,7 +235,9 @@ class Batch:
         facts = ModelFacts.of(self.model)
         lend(facts, self.model)
         try:
-            with make_workers(self.execution.workers, self.execution.scheduler) as workers:
+            with make_workers(
+                self.execution.workers, self.execution.scheduler, notice=self.progress.message
+            ) as workers:
                 self.progress.message(workers.describe())
                 run = StreamedRun(
                     model=self.model,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from l2l_core.errors import ImageError, Interrupted, L2LError, OutputError
+from l2l_core.errors import ImageError, Interrupted, L2LError, OutputError, WorkersError
 from l2l_core.images.ome_zarr_creation import set_attributes
 from l2l_core.images.places import as_place, name_of
 from l2l_core.images.reading import open_image
@@ -260,6 +260,8 @@ class StreamedRun:
                 elif fatal is None:
                     fatal = outcome.error
                     self.workers.stop_taking()
+        except WorkersError as error:
+            fatal = error
         finally:
             display.close()
         if fatal is not None:
@@ -285,6 +287,9 @@ class StreamedRun:
         item = outcome.item
         if isinstance(item, WholeItem):
             return isinstance(outcome.error, (L2LError, MemoryError))
+        if isinstance(outcome.error, WorkersError):
+            # It brought down whoever tried it; the others did not.
+            return True
         if not isinstance(outcome.error, ImageError):
             return False
         try:
