@@ -170,6 +170,7 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         name="psnr",
         target="l2l_plugins.metrics.pixelwise:Psnr",
         summary="Peak signal-to-noise ratio in dB",
+        data_range="needed",
     )
     yield MetricInfo(
         name="nrmse",
@@ -181,21 +182,41 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         name="ssim",
         target="l2l_plugins.metrics.structural_similarity:Ssim",
         summary="Structural similarity",
+        data_range="needed",
     )
     yield MetricInfo(
         name="ms_ssim",
         target="l2l_plugins.metrics.structural_similarity:MsSsim",
         summary="Structural similarity over 1 to 5 scales",
+        data_range="needed",
     )
     yield MetricInfo(
         name="si_psnr",
         target="l2l_plugins.metrics.pixelwise:SiPsnr",
         summary="PSNR in dB after the best gain and offset",
+        data_range="reference",
     )
     yield MetricInfo(
         name="pearson",
         target="l2l_plugins.metrics.pixelwise:Pearson",
         summary="Pearson's correlation coefficient",
+    )
+    yield MetricInfo(
+        name="michelson_contrast",
+        target="l2l_plugins.metrics.contrasts:MichelsonContrast",
+        summary="How far the brightest pixels stand above the rest, after a Gaussian filter",
+        needs_reference=False,
+    )
+    yield MetricInfo(
+        name="rms_contrast",
+        target="l2l_plugins.metrics.contrasts:RmsContrast",
+        summary="Standard deviation of the scaled intensities, after a Gaussian filter",
+        needs_reference=False,
+    )
+    yield MetricInfo(
+        name="contrast_gain",
+        target="l2l_plugins.metrics.contrasts:ContrastGain",
+        summary="Michelson contrast of the image over that of the reference",
     )
 
 

@@ -127,6 +127,8 @@ def _particulars(registration: Registration) -> list[tuple[str, str]]:
     elif isinstance(info, MetricInfo):
         rows.append(("reference", "needed" if info.needs_reference else "not needed"))
         rows.append(("better", "higher" if info.higher_is_better else "lower"))
+        spans = {"reference": "the reference's span by default", "unused": "not used"}
+        rows.append(("data range", spans.get(info.data_range, info.data_range)))
     elif registration.kind == "loss":
         rows.append(("runs on", ", ".join(sorted(info.frameworks)) or "every framework"))
     if missing := missing_requirements(registration):

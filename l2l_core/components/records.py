@@ -187,6 +187,17 @@ class AugmenterInfo(ComponentInfo):
     kind: ClassVar[str] = "augmenter"
 
 
+_DATA_RANGES = ("needed", "reference", "unused")
+
+
+def _is_data_range(instance: ComponentInfo, attribute: Any, value: str) -> None:
+    if value not in _DATA_RANGES:
+        raise ValueError(
+            f"MetricInfo {instance.name!r} has the data range {value!r}; expected one of "
+            f"{', '.join(_DATA_RANGES)}"
+        )
+
+
 @define(frozen=True, kw_only=True)
 class MetricInfo(ComponentInfo):
     """A metric: a frozen attrs class, see :class:`l2l_core.components.Metric`.
@@ -197,12 +208,16 @@ class MetricInfo(ComponentInfo):
         False for a metric of one image alone, such as a contrast.
     higher_is_better : bool, optional
         The direction in which a table marks the best.
+    data_range : {"needed", "reference", "unused"}, optional
+        Whether a data range has to be given, whether the reference's span stands in where none
+        is, or whether the metric makes no use of one.
     """
 
     kind: ClassVar[str] = "metric"
 
     needs_reference: bool = True
     higher_is_better: bool = True
+    data_range: str = field(default="unused", validator=_is_data_range)
 
 
 @define(frozen=True, kw_only=True)

@@ -96,3 +96,10 @@ def test_the_devices_of_a_framework_are_a_target() -> None:
     assert OpsInfo(**SOUND, devices="mine.device:devices").devices == "mine.device:devices"
     with pytest.raises(ValueError, match="has devices 'cpu'; expected a string"):
         OpsInfo(**SOUND, devices="cpu")
+
+
+def test_a_metric_says_what_it_makes_of_the_data_range() -> None:
+    assert MetricInfo(**SOUND).data_range == "unused"
+    assert MetricInfo(**SOUND, data_range="needed").data_range == "needed"
+    with pytest.raises(ValueError, match="expected one of needed, reference, unused"):
+        MetricInfo(**SOUND, data_range="maybe")

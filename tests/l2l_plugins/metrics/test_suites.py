@@ -50,6 +50,20 @@ class TestPearson(MetricSuite):
     symmetric = True
 
 
+class TestMichelsonContrast(MetricSuite):
+    component = ("metric", "michelson_contrast")
+
+
+class TestRmsContrast(MetricSuite):
+    component = ("metric", "rms_contrast")
+
+
+class TestContrastGain(MetricSuite):
+    component = ("metric", "contrast_gain")
+    perfect = 1.0
+    grades_noise = False
+
+
 def test_every_built_in_metric_has_a_suite():
     tested = {
         suite.component[1]
