@@ -218,6 +218,12 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         target="l2l_plugins.metrics.contrasts:ContrastGain",
         summary="Michelson contrast of the image over that of the reference",
     )
+    yield MetricInfo(
+        name="frc_resolution",
+        target="l2l_plugins.metrics.fourier_ring_correlation:FrcResolution",
+        summary="Resolution by Fourier ring correlation of two repeats, or of one image's halves",
+        higher_is_better=False,
+    )
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from math import inf
 
 from l2l_core.components.registry import registry
 from l2l_core.testing.metric_suite import MetricSuite
+from l2l_plugins.metrics.fourier_ring_correlation import FrcResolution
 
 
 class TestPsnr(MetricSuite):
@@ -62,6 +63,18 @@ class TestContrastGain(MetricSuite):
     component = ("metric", "contrast_gain")
     perfect = 1.0
     grades_noise = False
+
+
+class TestFrcResolution(MetricSuite):
+    component = ("metric", "frc_resolution")
+    perfect = 2.0
+    symmetric = True
+    grades_noise = False  # at the highest level nothing in common is left, which is a sentence
+
+
+class TestFrcResolutionOfOneImage(MetricSuite):
+    metric = FrcResolution(halves="checkerboard")
+    needs_reference = False
 
 
 def test_every_built_in_metric_has_a_suite():
