@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from l2l_core.data.simulation.actin import ActinOptions
+from l2l_core.data.simulation.adhesions import AdhesionOptions
 from l2l_core.data.simulation.camera import CameraOptions
+from l2l_core.data.simulation.caveolae import CaveolaOptions
 from l2l_core.data.simulation.experiment import SimulationOptions
 from l2l_core.data.simulation.labelling import LabelOptions
-from l2l_core.data.simulation.microscope import ConfocalOptions
+from l2l_core.data.simulation.microscope import ConfocalOptions, StedOptions
+from l2l_core.data.simulation.microtubules import MicrotubuleOptions
 from l2l_core.data.simulation.specimen import CellOptions
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 _SIZE = (512, 512)
 _PHOTOMULTIPLIER = CameraOptions(gain=20.0, offset=100.0, read_noise=0.5)
+_HYBRID_DETECTOR = CameraOptions(gain=1.0, offset=0.0, read_noise=0.0, bits=8)
+"""Counts photons and nothing else; of a dim image the pixels are 0, 1 and rarely more."""
 
 _ACTIN = SimulationOptions(
     size=_SIZE,
@@ -64,8 +69,136 @@ _ACTIN = SimulationOptions(
     ),
 )
 
+_TUBULIN = SimulationOptions(
+    size=_SIZE,
+    pixel_size_nm=100.0,
+    cells=CellOptions(diameter_um=62.0, roughness=0.12, nucleus_um=14.0, crowding=3.4),
+    structure=MicrotubuleOptions(density=0.012, length_um=22.0, centred=0.6, centre_um=1.0),
+    optics=ConfocalOptions(),
+    camera=_PHOTOMULTIPLIER,
+    input=LabelOptions(
+        photons=11.5,
+        labels_per_um=60.0,
+        patchiness=0.15,
+        cytosol=8.0,
+        nucleus=0.85,
+        cytosol_spread=0.1,
+        cytosol_um=1.5,
+        puncta=0.18,
+        puncta_photons=25.0,
+        haze=1.4,
+        out_of_focus=0.15,
+        excitation_nm=638.0,
+        emission_nm=680.0,
+    ),
+    benchmark=LabelOptions(
+        photons=30.0,
+        labels_per_um=40.0,
+        patchiness=0.8,
+        patch_um=0.4,
+        cytosol=0.25,
+        nucleus=0.5,
+        puncta=0.05,
+        puncta_photons=15.0,
+        haze=0.1,
+        out_of_focus=0.05,
+        excitation_nm=488.0,
+        emission_nm=520.0,
+    ),
+)
+
+_CAVEOLAE = SimulationOptions(
+    size=_SIZE,
+    pixel_size_nm=10.0,
+    cells=CellOptions(
+        diameter_um=40.0, nucleus_um=12.0, crowding=0.1, organelles=0.22, organelle_um=0.4
+    ),
+    structure=CaveolaOptions(density=3.0, brightness_spread=0.6),
+    optics=StedOptions(),
+    camera=_HYBRID_DETECTOR,
+    input=LabelOptions(
+        photons=1.4,
+        labels_per_um=60.0,
+        patchiness=0.25,
+        patch_um=0.08,
+        cytosol=1.0,
+        cytosol_spread=0.03,
+        cytosol_um=0.3,
+        puncta=0.6,
+        puncta_photons=1.4,
+        puncta_um=0.06,
+        haze=0.0,
+        excitation_nm=646.0,
+        emission_nm=700.0,
+    ),
+    benchmark=LabelOptions(
+        photons=2.5,
+        labels_per_um=60.0,
+        patchiness=0.25,
+        patch_um=0.08,
+        cytosol=0.0,
+        puncta=0.15,
+        puncta_photons=1.0,
+        puncta_um=0.06,
+        haze=0.0005,
+        excitation_nm=591.0,
+        emission_nm=625.0,
+    ),
+)
+
+_PAXILLIN = SimulationOptions(
+    size=_SIZE,
+    pixel_size_nm=100.0,
+    cells=CellOptions(
+        diameter_um=54.0, roughness=0.18, nucleus_um=13.0, crowding=1.75, dome=0.1, pool_um=1.5
+    ),
+    structure=AdhesionOptions(
+        rim=0.36,
+        reach_um=1.8,
+        inner=0.008,
+        length_um=3.0,
+        width_um=0.7,
+        brightness_spread=0.2,
+    ),
+    optics=ConfocalOptions(),
+    camera=_PHOTOMULTIPLIER,
+    input=LabelOptions(
+        photons=31.0,
+        labels_per_um=60.0,
+        patchiness=0.65,
+        patch_um=1.5,
+        cytosol=7.4,
+        nucleus=0.6,
+        cytosol_spread=0.27,
+        cytosol_correlation=0.7,
+        puncta=0.3,
+        puncta_photons=28.0,
+        haze=1.5,
+        excitation_nm=638.0,
+        emission_nm=680.0,
+    ),
+    benchmark=LabelOptions(
+        photons=120.0,
+        labels_per_um=120.0,
+        patchiness=0.6,
+        patch_um=1.5,
+        cytosol=0.25,
+        nucleus=0.6,
+        cytosol_spread=0.3,
+        cytosol_correlation=0.7,
+        puncta=0.02,
+        puncta_photons=10.0,
+        haze=0.02,
+        excitation_nm=488.0,
+        emission_nm=520.0,
+    ),
+)
+
 SPECIMENS: Mapping[str, ExperimentOptions] = {
     "filaments": SimulationOptions(),
     "actin": _ACTIN,
+    "tubulin": _TUBULIN,
+    "caveolae": _CAVEOLAE,
+    "paxillin": _PAXILLIN,
 }
 """The specimens by name: each is a set of options to start from."""
