@@ -8,10 +8,12 @@ from l2l_core.data.simulation.actin import ActinOptions
 from l2l_core.data.simulation.adhesions import AdhesionOptions
 from l2l_core.data.simulation.camera import CameraOptions
 from l2l_core.data.simulation.caveolae import CaveolaOptions
-from l2l_core.data.simulation.experiment import SimulationOptions
+from l2l_core.data.simulation.experiment import SeparationOptions, SimulationOptions
 from l2l_core.data.simulation.labelling import LabelOptions
+from l2l_core.data.simulation.membrane import MembraneOptions
 from l2l_core.data.simulation.microscope import ConfocalOptions, StedOptions
 from l2l_core.data.simulation.microtubules import MicrotubuleOptions
+from l2l_core.data.simulation.nucleus import NucleusOptions
 from l2l_core.data.simulation.specimen import CellOptions
 
 if TYPE_CHECKING:
@@ -194,11 +196,48 @@ _PAXILLIN = SimulationOptions(
     ),
 )
 
+_NUCLEUS_MEMBRANE = SeparationOptions(
+    size=_SIZE,
+    pixel_size_nm=100.0,
+    cells=CellOptions(diameter_um=36.0, roughness=0.2, nucleus_um=14.0, crowding=0.9, dome=0.5),
+    optics=ConfocalOptions(),
+    camera=_PHOTOMULTIPLIER,
+    names=("nucleus", "membrane"),
+    structures=(NucleusOptions(), MembraneOptions()),
+    stains=(
+        LabelOptions(
+            photons=25.0,
+            labels_per_um=400.0,
+            patchiness=0.1,
+            cytosol=0.6,
+            puncta=0.0,
+            haze=0.2,
+            bleed_through=0.01,
+            excitation_nm=488.0,
+            emission_nm=600.0,
+        ),
+        LabelOptions(
+            photons=12.0,
+            labels_per_um=150.0,
+            patchiness=0.3,
+            cytosol=0.8,
+            nucleus=0.8,
+            puncta=0.05,
+            puncta_photons=8.0,
+            haze=0.2,
+            bleed_through=0.01,
+            excitation_nm=552.0,
+            emission_nm=600.0,
+        ),
+    ),
+)
+
 SPECIMENS: Mapping[str, ExperimentOptions] = {
     "filaments": SimulationOptions(),
     "actin": _ACTIN,
     "tubulin": _TUBULIN,
     "caveolae": _CAVEOLAE,
     "paxillin": _PAXILLIN,
+    "nucleus_membrane": _NUCLEUS_MEMBRANE,
 }
 """The specimens by name: each is a set of options to start from."""
