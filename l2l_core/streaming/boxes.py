@@ -10,6 +10,7 @@ import numpy as np
 from attrs import define
 from numpy.typing import NDArray
 
+from l2l_core.errors import ImageError
 from l2l_core.images.axes import reorder
 from l2l_core.images.normalization import Normalization
 from l2l_core.streaming.in_memory import blank, filled, restore_tiles, tiled
@@ -39,7 +40,8 @@ class Numbers:
     after : Normalization, optional
         Put back on what comes out.
     fill : tuple of float, optional
-        For each channel what stands in for a pixel without a value, where `before` is None.
+        For each channel what stands in for a pixel without a value, where `before` is None; NaN
+        where nobody can say, so that boxes with such pixels are refused.
     """
 
     before: Normalization | None = None
@@ -159,6 +161,8 @@ def restore_box(
     ------
     ImageFormatError
         If the pixels cannot be read.
+    ImageError
+        If some have no value, and `numbers` cannot say what stands in for them.
     TilingError, OutOfMemory, ComponentError
         As :func:`~l2l_core.streaming.in_memory.restore_array`.
     """
@@ -247,6 +251,11 @@ class _Piece:
         own = numbers.of_channel(channel) if frame.each_channel else numbers
         values = own.before.apply(pixels) if own.before else pixels.astype(np.float32)
         whole, missing = filled(values, own.fill, normalizes=normalizes)
+        if missing is not None and own.fill is not None and np.isnan(own.fill).any():
+            raise ImageError(
+                "some pixels have no value, and what stands in for them is the mean of the whole "
+                "image, which cannot be taken of a damaged one"
+            )
         return cls(whole, missing, own.after)
 
     def read(self, at: tuple[slice, ...], extent: Sequence[Range]) -> NDArray[np.float32]:

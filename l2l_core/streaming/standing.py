@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -28,7 +29,7 @@ class UnitSet(Set[UnitId]):
     def __init__(self, units: Iterable[UnitId] = ()) -> None:
         # By image, stage and page of indices, one bit for each index.
         self._pages: dict[UnitId, int] = {}
-        self._count = 0
+        self._counts: Counter[tuple[int, int]] = Counter()
         for unit in units:
             self.add(unit)
 
@@ -37,19 +38,18 @@ class UnitSet(Set[UnitId]):
         if unit not in self:
             key, bit = _place(unit)
             self._pages[key] = self._pages.get(key, 0) | bit
-            self._count += 1
+            self._counts[key[:2]] += 1
 
     def discard(self, unit: UnitId) -> None:
         """Take a unit out, if it is in."""
         if unit in self:
             key, bit = _place(unit)
             self._pages[key] &= ~bit
-            self._count -= 1
+            self._counts[key[:2]] -= 1
 
     def count(self, image: int, stage: int) -> int:
         """Return how many units of one stage of an image are in."""
-        pages = self._pages.items()
-        return sum(bits.bit_count() for key, bits in pages if key[:2] == (image, stage))
+        return self._counts[image, stage]
 
     def __contains__(self, unit: object) -> bool:
         if not isinstance(unit, tuple):
@@ -65,7 +65,7 @@ class UnitSet(Set[UnitId]):
                     yield image, stage, page * _PAGE + bit
 
     def __len__(self) -> int:
-        return self._count
+        return self._counts.total()
 
 
 def _place(unit: UnitId) -> tuple[UnitId, int]:

@@ -12,7 +12,7 @@ from l2l_core.images.writing import cast
 from l2l_core.streaming.boxes import restore_box
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -97,20 +97,36 @@ def _restored(
             lock=lock,
         )
     except ImageFormatError as error:
-        job.guard.check(job.source.place)
-        raise ImageError(_which(job, unit.box, error)) from error
+        raise damage(job, input_box(job, unit.box), error) from error
 
 
-def _which(job: ImageJob, box: Sequence[Range], error: ImageFormatError) -> str:
-    """Name the damaged chunks that a unit needs, where the image is stored in chunks."""
+def damage(job: ImageJob, box: Mapping[str, Range], error: ImageFormatError) -> ImageError:
+    """Return an error that names the damaged chunks, where the image is stored in chunks.
+
+    Parameters
+    ----------
+    job : ImageJob
+    box : mapping of str to (int, int)
+        What was read, by axis of the image; whole along those not named.
+    error : ImageFormatError
+        From the reading.
+
+    Raises
+    ------
+    ImageError
+        If the image has changed or vanished, which explains more than its chunks.
+    """
     source = job.source
-    names = damaged_chunks(source.place, source.level, input_box(job, box), axes=source.axes)
+    job.guard.check(source.place)
+    if source.channel is not None:
+        box = {**box, "C": (source.channel, source.channel + 1)}
+    names = damaged_chunks(source.place, source.level, box, axes=source.axes)
     if not names:
-        return str(error)
+        return error
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return (
-        f"{job.source.place}: {', '.join(names[:3])}{more} cannot be decoded; copy the damaged "
-        "files again, or delete them to have their pixels empty, and run the same command again"
+    return ImageError(
+        f"{source.place}: {', '.join(names[:3])}{more} cannot be decoded; copy the damaged files "
+        "again, or delete them to have their pixels empty, and run the same command again"
     )
 
 
@@ -130,8 +146,6 @@ def input_box(job: ImageJob, box: Sequence[Range]) -> dict[str, Range]:
     """
     asked = dict(zip(job.frame.output_axes, box, strict=True))
     wanted = {axis: asked[axis] for axis in job.frame.outer}
-    if job.source.channel is not None:
-        wanted["C"] = (job.source.channel, job.source.channel + 1)
     for axis, (start, stop), side, tile in zip(
         job.frame.geometry.axes, job.frame.region(box), job.frame.sides, job.tile, strict=True
     ):

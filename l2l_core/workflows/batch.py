@@ -82,6 +82,7 @@ class Batch:
     _jobs: dict[int, ImageJob] = field(factory=dict)
     _files: dict[int, Target] = field(factory=dict)
     _results: dict[int, Restored] = field(factory=dict)
+    _order: list[int] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self._facts = Facts.of(self.model, self.options)
@@ -118,7 +119,7 @@ class Batch:
                 self._run(ledger)
             elif not any(result.error for result in self._results.values()):
                 ledger.finish()
-            results = [self._results[number] for number in sorted(self._results)]
+            results = [self._results[number] for number in self._order]
             results += [
                 Restored(place, "", error=why) for place, why in self.targets.missing.items()
             ]
@@ -129,6 +130,7 @@ class Batch:
     def _plan(self) -> None:
         """Plan each image; one of many that cannot be restored is told of, and left out."""
         alone = len(self.targets.images) == 1
+        self._order = list(range(len(self.targets.images)))
         for number, target in enumerate(self.targets.images):
             try:
                 job = None
@@ -167,6 +169,7 @@ class Batch:
         for place, target in enumerate(self.targets.images):
             noted = known.get(str(target.out))
             number = noted["number"] if noted else following
+            self._order[place] = number
             if noted is None:
                 following += 1
             if place in old[3]:
@@ -177,7 +180,9 @@ class Batch:
                 continue
             image = old[0][place]
             job = self._facts.job(image)
-            if noted is None or not noted["job"]:
+            # A file of which nothing is there was perhaps broken, and is mended now.
+            untouched = place in old[2] and (number, 0, 0) not in ledger.done
+            if noted is None or not noted["job"] or (untouched and noted["job"] != job):
                 ledger.note("image", number=number, out=str(target.out), job=job)
             elif noted["job"] != job:
                 self._results[number] = Restored(

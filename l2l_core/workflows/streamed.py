@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,11 @@ class StreamedRun:
                     begun=self._before[number] > 0,
                 )
         try:
+            for noted in self.ledger.notes("numbers"):
+                self._numbers[noted["image"]] = Numbers.from_dict(noted)
             for number, job in self.jobs.items():
-                self._take_numbers(number, job)
+                if number not in self._numbers:
+                    self._take_numbers(number, job)
             self._restore_units()
             self._restore_files()
             self._halve()
@@ -128,22 +132,36 @@ class StreamedRun:
 
     def _take_numbers(self, number: int, job: ImageJob) -> None:
         """Take the numbers of an image of many units before the first of them; once."""
-        image = job.opened()
-        start = start_measuring(self.model, image, self.options)
-        noted = [n for n in self.ledger.notes("numbers") if n["image"] == number]
-        if noted:
-            self._numbers[number] = Numbers.from_dict(noted[-1])
-            return
-        if start is not None and job.grid.count(0) == 1:
-            # The worker that restores its only unit takes them.
-            return
         try:
+            image = job.opened()
+            start = start_measuring(self.model, image, self.options)
+            if start is not None and job.grid.count(0) == 1:
+                # The worker that restores its only unit takes them.
+                return
             take = None if start is None else lambda: self._measured(number, job, start)
             self._note_numbers(number, numbers_of(self.model, image, take))
         except ImageError as error:
+            if self._goes_without(job):
+                self._numbers[number] = self.model.numbers(None, (math.nan,))
+                self.watcher.message(str(error))
+                return
             if len(self.jobs) + len(self.files) == 1:
                 raise
             self._broken[number] = str(error)
+
+    def _goes_without(self, job: ImageJob) -> bool:
+        """Whether units can be restored of an image that cannot be measured as a whole.
+
+        A filter needs its mean for pixels without a value alone; it is not noted, so that the next
+        run, which may find the image repaired, looks for it again.
+        """
+        if self.model.restorer.normalizes:
+            return False
+        try:
+            job.guard.check(job.source.place)
+        except ImageError:
+            return False
+        return True
 
     def _measured(self, number: int, job: ImageJob, start: Any) -> Normalization:
         image = job.opened()

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import platform
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
-from l2l_core.errors import ComponentError, ModelError, ModelNotFoundError, StatisticsError
+from l2l_core.errors import (
+    ComponentError,
+    ImageFormatError,
+    ModelError,
+    ModelNotFoundError,
+    StatisticsError,
+)
 from l2l_core.images.measuring import Measuring
 from l2l_core.models.facts import fingerprint
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
 from l2l_core.streaming.residents import borrowed, device_lock
 from l2l_core.streaming.tiling import plan
-from l2l_core.streaming.unit_work import pyramid_unit, restore_unit
+from l2l_core.streaming.unit_work import damage, pyramid_unit, restore_unit
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restore_whole import restore_whole
 
@@ -133,10 +140,22 @@ def _loaded(facts: ModelFacts) -> Model:
 def measure_group(context: Mapping[str, Any], group: Group) -> Partial:
     """Measure some blocks of the image ``context["job"]``."""
     job: ImageJob = context["job"]
+    image = job.opened()
     job.guard.check(job.source.place)
-    found = partial_of(job.opened(), Measuring.from_dict(context["measuring"]), group)
+    found = _added_up(job, image, Measuring.from_dict(context["measuring"]), group)
     job.guard.check(job.source.place)
     return found
+
+
+def _added_up(job: ImageJob, image: Image, measuring: Measuring, group: Group) -> Partial:
+    try:
+        return partial_of(image, measuring, group)
+    except ImageFormatError as error:
+        box = {
+            axis: (min(block[i][0] for block in group), max(block[i][1] for block in group))
+            for i, axis in enumerate(image.axes)
+        }
+        raise damage(job, box, error) from error
 
 
 def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
@@ -224,13 +243,17 @@ def numbers_of(model: Model, image: Image, take: Callable[[], Normalization] | N
         return model.numbers(None)
 
 
-def taken(measuring: Measuring, image: Image) -> Normalization:
+def taken(
+    measuring: Measuring,
+    image: Image,
+    add: Callable[[Image, Measuring, Group], Partial] = partial_of,
+) -> Normalization:
     """Return the numbers of an image, taken here, block by block."""
     groups = BlockGroups.of(image)
     while not measuring.done:
         found = measuring.fresh()
         for index in range(len(groups)):
-            found = measuring.merge(found, partial_of(image, measuring, groups[index]))
+            found = measuring.merge(found, add(image, measuring, groups[index]))
         measuring = measuring.finish(found)
     return measuring.normalization()
 
@@ -239,7 +262,8 @@ def measure_here(model: Model, job: ImageJob, options: RestoreOptions) -> Number
     """Take the numbers of an image that is one unit, where the unit is restored."""
     image = job.opened()
     start = start_measuring(model, image, options)
-    return numbers_of(model, image, None if start is None else lambda: taken(start, image))
+    add = partial(_added_up, job)
+    return numbers_of(model, image, None if start is None else lambda: taken(start, image, add))
 
 
 @define(frozen=True)

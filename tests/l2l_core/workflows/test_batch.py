@@ -1,0 +1,330 @@
+"""What is done is not done again, what was begun goes on, and nothing else is touched."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+
+from l2l_core.errors import OutputError
+from l2l_core.images import open_image
+from l2l_core.images.writing import write_image
+from l2l_core.streaming.ledger import Ledger
+from l2l_core.workflows.restore import restore_file, restore_files
+
+UNIT = 64
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(20, 500, shape).astype(np.uint16)
+
+
+@pytest.fixture
+def image(tmp_path):
+    """Return a mosaic of nine units."""
+    path = tmp_path / "image.npy"
+    np.save(path, noise(150, 170))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out.zarr"
+
+
+def files_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+class Broke(Exception):
+    """Stands for whatever ends a process."""
+
+
+def break_after(model, calls):
+    """Let a method fail once it was called so often."""
+
+    def before(batch):
+        if len(model.restorer.tiles) >= calls:
+            raise Broke
+
+    model.restorer.before = before
+
+
+@pytest.fixture
+def broken(toy, image, out):
+    """Return a model whose restoration of the image was ended when some units were done."""
+    model = toy()
+    break_after(model, 4)
+    with pytest.raises(Broke):
+        restore_file(model, image, out, unit=UNIT)
+    model.restorer.before = lambda batch: None
+    return model
+
+
+def test_a_finished_restoration_is_left_alone_with_or_without_its_ledger(toy, image, out):
+    model = toy()
+    first = restore_file(model, image, out, unit=UNIT)
+    assert (first.units, first.units_before, first.skipped) == (9, 0, False)
+    before, calls = files_of(out), len(model.restorer.tiles)
+    assert restore_file(model, image, out, unit=UNIT).skipped
+    shutil.rmtree(out.with_name("out.zarr.l2l"))
+    again = restore_file(model, image, out, unit=UNIT)
+    assert (again.skipped, again.shape, again.axes) == (True, (150, 170), "YX")
+    assert not out.with_name("out.zarr.l2l").exists()
+    assert files_of(out) == before
+    assert len(model.restorer.tiles) == calls
+    assert not restore_file(model, image, out, unit=UNIT, restart=True).skipped
+    assert len(model.restorer.tiles) == 2 * calls
+
+
+def test_what_was_stopped_goes_on_and_computes_nothing_again(broken, toy, image, out, tmp_path):
+    done = len(broken.restorer.tiles)
+    assert json.loads((out / "zarr.json").read_text())["attributes"]["label2label"]["status"] == (
+        "unfinished"
+    )
+    result = restore_file(broken, image, out, unit=UNIT)
+    assert result.units == 9
+    assert result.units_before == done
+    assert len(broken.restorer.tiles) == 9
+    whole = tmp_path / "whole.zarr"
+    restore_file(toy(), image, whole, unit=UNIT)
+    assert {n: c for n, c in files_of(out).items() if "c/" in n} == {
+        n: c for n, c in files_of(whole).items() if "c/" in n
+    }
+
+
+def test_a_restoration_whose_store_is_gone_does_not_go_on(broken, image, out):
+    shutil.rmtree(out)
+    with pytest.raises(OutputError, match="is gone; bring it back, or begin anew with --restart"):
+        restore_file(broken, image, out, unit=UNIT)
+    assert restore_file(broken, image, out, unit=UNIT, restart=True).units == 9
+
+
+def test_a_restoration_whose_ledger_is_gone_begins_anew(broken, image, out):
+    shutil.rmtree(out.with_name("out.zarr.l2l"))
+    result = restore_file(broken, image, out, unit=UNIT)
+    assert (result.units, result.units_before) == (9, 0)
+
+
+def changed_input(toy, image):
+    np.save(image, noise(150, 170, seed=1))
+    return toy(), {}
+
+
+@pytest.mark.parametrize(
+    ("change", "which"),
+    [
+        (changed_input, "the input is another: file."),
+        (lambda toy, image: (toy(output="input"), {}), "the model is another: units"),
+        (lambda toy, image: (toy(), {"dtype": "uint16"}), "the options are others: dtype"),
+        (lambda toy, image: (toy(), {"unit": 72}), "the grid or layout of the output is another"),
+        (lambda toy, image: (toy(), {"version": "0.4"}), "options are others"),
+        (lambda toy, image: (toy(), {"statistics": "model"}), "options are others: statistics"),
+    ],
+)
+def test_what_changed_is_named_and_not_mixed(change, which, broken, toy, image, out):
+    before = files_of(out)
+    model, options = change(toy, image)
+    with pytest.raises(OutputError, match=which) as failure:
+        restore_file(model, image, out, **{"unit": UNIT, **options})
+    assert "begin anew with --restart" in str(failure.value)
+    assert files_of(out) == before
+    result = restore_file(model, image, out, restart=True, **{"unit": UNIT, **options})
+    assert (result.error, result.units_before) == ("", 0)
+
+
+def test_a_finished_restoration_of_something_else_is_not_replaced_unasked(toy, image, out):
+    restore_file(toy(), image, out, unit=UNIT)
+    shutil.rmtree(out.with_name("out.zarr.l2l"))
+    before = files_of(out)
+    with pytest.raises(OutputError, match=r"by another model, of another image.*--restart"):
+        restore_file(toy(output="input"), image, out, unit=UNIT)
+    assert files_of(out) == before
+
+
+def test_an_image_changed_within_one_process_is_read_anew(toy, tmp_path):
+    model, source = toy(), tmp_path / "image.zarr"
+    for seed, shape in ((0, (70, 90)), (1, (90, 70))):
+        shutil.rmtree(source, ignore_errors=True)
+        write_image(source, noise(*shape, seed=seed), "YX")
+        restore_file(model, source, tmp_path / "out.zarr", unit=UNIT, restart=True)
+        np.testing.assert_array_equal(
+            open_image(tmp_path / "out.zarr").read(), model.restore(noise(*shape, seed=seed))
+        )
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("kind", ["file", "folder", "zarr"])
+def test_what_is_not_ours_is_never_touched(kind, restart, toy, image, out):
+    if kind == "file":
+        out.write_text("mine")
+    elif kind == "folder":
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+    else:
+        write_image(out, noise(8, 9), "YX")
+    before = out.read_bytes() if kind == "file" else files_of(out)
+    with pytest.raises(OutputError, match="no restoration that can be recognised"):
+        restore_file(toy(), image, out, unit=UNIT, restart=restart)
+    assert (out.read_bytes() if kind == "file" else files_of(out)) == before
+
+
+def test_a_second_process_is_refused(broken, image, out):
+    folder = out.with_name("out.zarr.l2l")
+    with (
+        Ledger.open(folder, Ledger.read_manifest(folder)),
+        pytest.raises(OutputError, match="another process"),
+    ):
+        restore_file(broken, image, out, unit=UNIT)
+
+
+def test_no_permission_is_one_sentence(toy, image, tmp_path):
+    (tmp_path / "folder").write_text("a file where a folder should be")
+    with pytest.raises(OutputError, match=r"folder.*--ledger"):
+        restore_file(toy(), image, tmp_path / "folder" / "out.zarr", unit=UNIT)
+    with pytest.raises(OutputError, match=r"folder.*out\.zarr"):
+        restore_file(
+            toy(), image, tmp_path / "folder" / "out.zarr", unit=UNIT, ledger=tmp_path / "ledger"
+        )
+
+
+# --- several images ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of two stores, a TIFF, and what is no image."""
+    place = tmp_path / "images"
+    for number, name in enumerate(("a.ome.zarr", "b.zarr")):
+        write_image(place / name, noise(70, 90 + number, seed=number), "YX")
+    tifffile.imwrite(place / "c.tif", noise(40, 50, seed=2))
+    (place / "d.tif").write_bytes(b"II*\0 no image")
+    return place
+
+
+def table_of(ledger):
+    with (ledger / "summary.tsv").open(newline="") as file:
+        return {row["out"].rpartition("/")[2]: row for row in csv.DictReader(file, delimiter="\t")}
+
+
+def test_a_folder_is_one_batch_with_one_ledger_and_a_table(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    results = restore_files(model, [folder], out, unit=UNIT)
+    assert [bool(result.error) for result in results] == [False, False, False, True]
+    assert "d.tif" in results[3].error
+    assert sorted(path.name for path in out.iterdir()) == ["a.ome.zarr", "b.zarr", "c.tif"]
+    for name in ("a.ome.zarr", "b.zarr", "c.tif"):
+        expected = model.restore(open_image(folder / name).read())
+        np.testing.assert_array_equal(open_image(out / name).read(), expected)
+    ledger = tmp_path / "out.l2l"
+    assert Ledger.summary(ledger).finished is False
+    table = table_of(ledger)
+    assert {name: row["state"] for name, row in table.items()} == {
+        "a.ome.zarr": "restored",
+        "b.zarr": "restored",
+        "c.tif": "restored",
+        "d.tif": "failed",
+    }
+    assert (table["a.ome.zarr"]["shape"], table["a.ome.zarr"]["units"]) == ("70x90", "4")
+    assert "d.tif" in table["d.tif"]["error"]
+
+
+def test_a_batch_run_again_does_what_was_added_or_mended_alone(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    restore_files(model, [folder], out, unit=UNIT)
+    before = {name: files_of(out / name) for name in ("a.ome.zarr", "b.zarr")}
+    calls = len(model.restorer.tiles)
+    write_image(folder / "0.zarr", noise(60, 60, seed=7), "YX")
+    tifffile.imwrite(folder / "d.tif", noise(40, 50, seed=3))
+    results = restore_files(model, [folder], out, unit=UNIT)
+    assert {result.out.rpartition("/")[2]: result.skipped for result in results} == {
+        "0.zarr": False,
+        "a.ome.zarr": True,
+        "b.zarr": True,
+        "c.tif": True,
+        "d.tif": False,
+    }
+    assert not any(result.error for result in results)
+    assert len(model.restorer.tiles) == calls + 2
+    assert {name: files_of(out / name) for name in before} == before
+    assert Ledger.summary(tmp_path / "out.l2l").finished
+    assert all(result.skipped for result in restore_files(model, [folder], out, unit=UNIT))
+
+
+def test_images_come_out_in_the_order_in_which_they_are_given(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    given = [folder / "b.zarr", folder / "c.tif"]
+    restore_files(model, given, out, unit=UNIT)
+    results = restore_files(model, [folder / "a.ome.zarr", *given], out, unit=UNIT)
+    assert [result.out.rpartition("/")[2] for result in results] == [
+        "a.ome.zarr",
+        "b.zarr",
+        "c.tif",
+    ]
+
+
+def test_a_changed_image_of_a_batch_is_named_and_the_others_are_restored(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    (folder / "d.tif").unlink()
+    restore_files(model, [folder], out, unit=UNIT)
+    before = files_of(out / "a.ome.zarr")
+    shutil.rmtree(folder / "a.ome.zarr")
+    write_image(folder / "a.ome.zarr", noise(90, 70, seed=9), "YX")
+    write_image(folder / "e.zarr", noise(60, 60, seed=7), "YX")
+    results = restore_files(model, [folder], out, unit=UNIT)
+    assert "is not what it was" in results[0].error
+    assert [result.skipped for result in results] == [False, True, True, False]
+    assert files_of(out / "a.ome.zarr") == before
+    again = restore_files(model, [folder], out, unit=UNIT, restart=True)
+    assert not any(result.error or result.skipped for result in again)
+    np.testing.assert_array_equal(
+        open_image(out / "a.ome.zarr").read(), model.restore(noise(90, 70, seed=9))
+    )
+
+
+def test_a_batch_with_other_options_is_refused_as_a_whole(toy, folder, tmp_path):
+    restore_files(toy(), [folder], tmp_path / "out", unit=UNIT)
+    with pytest.raises(OutputError, match="the options are others"):
+        restore_files(toy(), [folder], tmp_path / "out", unit=UNIT, dtype="uint16")
+
+
+def test_a_stopped_batch_goes_on(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    (folder / "d.tif").unlink()
+    break_after(model, 5)
+    with pytest.raises(Broke):
+        restore_files(model, [folder], out, unit=UNIT)
+    model.restorer.before = lambda batch: None
+    results = restore_files(model, [folder], out, unit=UNIT)
+    assert len(model.restorer.tiles) == 4 + 4 + 1
+    assert sum(result.units_before for result in results) == 5
+    for name in ("a.ome.zarr", "b.zarr", "c.tif"):
+        expected = model.restore(open_image(folder / name).read())
+        np.testing.assert_array_equal(open_image(out / name).read(), expected)
+
+
+def test_what_is_not_ours_in_a_batch_is_refused_before_any_is_restored(toy, folder, tmp_path):
+    out = tmp_path / "out"
+    write_image(out / "b.zarr", noise(8, 9), "YX")
+    before = files_of(out)
+    for restart in (False, True):
+        with pytest.raises(OutputError, match=r"b\.zarr.*recognised"):
+            restore_files(toy(), [folder], out, unit=UNIT, restart=restart)
+    assert files_of(out / "b.zarr") == {n[7:]: c for n, c in before.items()}
+
+
+def test_one_image_and_then_a_folder_of_it_is_not_done_twice(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    (folder / "d.tif").unlink()
+    restore_files(model, [folder / "a.ome.zarr"], out, unit=UNIT)
+    assert (tmp_path / "out" / "a.ome.zarr.l2l").is_dir()
+    calls = len(model.restorer.tiles)
+    results = restore_files(model, [folder], out, unit=UNIT)
+    assert [result.skipped for result in results] == [True, False, False]
+    assert len(model.restorer.tiles) == calls + 5
