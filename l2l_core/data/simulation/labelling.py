@@ -120,21 +120,32 @@ def map_cells(grid: Grid, cells: Sequence[Cell], options: CellOptions | None = N
     Without `options` the cells are flat but for their borders and hold no organelles.
     """
     dome = options.dome if options is not None else 0.0
-    y, x = grid.coordinates_um()
+    all_y, all_x = grid.coordinates_um()
     thickness = np.zeros(grid.shape, np.float32)
     nucleus = np.zeros(grid.shape, np.float32)
     for cell in cells:
+        rows, columns = (_span(ends, cell, a) for a, ends in enumerate((all_y[:, 0], all_x[0])))
+        y, x = all_y[rows], all_x[:, columns]
         # Adherent cells are flat: steep at the border, then nearly even.
         height = np.sqrt(np.clip(1.8 * cell.depth(y, x), 0, 1))
         in_nucleus = cell.nuclear_depth(y, x)
         if dome:
             # The nucleus holds the membrane up; the cell slopes down over about its radius.
             height *= 1 + dome * np.exp(-0.5 * np.square(1 - in_nucleus) / _DOME**2)
-        np.maximum(thickness, height, out=thickness)
-        np.maximum(nucleus, np.clip(6 * in_nucleus, 0, 1), out=nucleus)
+        for whole, part in ((thickness, height), (nucleus, np.clip(6 * in_nucleus, 0, 1))):
+            np.maximum(whole[rows, columns], part, out=whole[rows, columns])
     if options is not None and options.organelles:
         thickness *= 1 - _organelles(grid, cells, options)
     return CellMaps(thickness, nucleus)
+
+
+def _span(centres: NDArray[np.float32], cell: Cell, axis: int) -> slice:
+    """Return the pixels along an axis among which the whole cell lies, nucleus included."""
+    places = (cell.centre[axis], cell.nucleus_centre[axis])
+    reaches = (cell.radii.max(), cell.nucleus_radii.max())
+    low = min(place - reach for place, reach in zip(places, reaches, strict=True))
+    high = max(place + reach for place, reach in zip(places, reaches, strict=True))
+    return slice(*(int(i) for i in np.searchsorted(centres, [low, high])))
 
 
 def _organelles(grid: Grid, cells: Sequence[Cell], options: CellOptions) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import define, evolve
+from attrs import define, evolve, field
 from numpy.typing import NDArray
 
 from l2l_core.data.simulation.camera import average, expose
@@ -13,6 +13,7 @@ from l2l_core.data.simulation.experiment import (
     SimulationOptions,
 )
 from l2l_core.data.simulation.labelling import (
+    CellMaps,
     LabelOptions,
     background,
     bound_structure,
@@ -88,6 +89,13 @@ class _Field:
     options: ExperimentOptions
     cells: tuple[Cell, ...]
     streams: Streams
+    _maps: dict[Grid, CellMaps] = field(factory=dict)
+
+    def maps(self, grid: Grid) -> CellMaps:
+        """Return where the cells are on a grid, which labels without drift have in common."""
+        if grid not in self._maps:
+            self._maps[grid] = map_cells(grid, self.cells, self.options.cells)
+        return self._maps[grid]
 
     def light(self, label: LabelOptions, name: str, structure: Structure, grid: Grid) -> Light:
         """Return the light of one label; `name` chooses its random streams."""
@@ -96,7 +104,7 @@ class _Field:
         pool = None
         if label.cytosol_correlation:
             pool = smooth_field(grid, self.options.cells.pool_um, self.streams.of("pool"))
-        maps = map_cells(grid, self.cells, self.options.cells)
+        maps = self.maps(grid)
         bound = bound_structure(structure, label, grid, fwhm, streams)
         other = background(self.cells, maps, label, grid, fwhm, streams, pool)
         image = blur(bound, grid, fwhm)
@@ -124,28 +132,34 @@ def simulate_scene(options: ExperimentOptions, seed: int) -> Scene:
     """
     streams = Streams(seed)
     grid = options.grid
-    field = _Field(options, draw_cells(grid, options.cells, streams.of("cells")), streams)
+    found = _Field(options, draw_cells(grid, options.cells, streams.of("cells")), streams)
     drift_px, drifted = _drift(options, grid, streams)
     if isinstance(options, SeparationOptions):
-        return _superposed(options, field, grid, drifted, drift_px)
+        return _superposed(options, found, grid, drifted, drift_px)
     if not isinstance(options, SimulationOptions):
         raise TypeError(f"there is no way to simulate {type(options).__name__}")
-    structure = options.structure.draw(field.cells, streams.of("structure"))
+    structure = options.structure.draw(found.cells, streams.of("structure"))
     labels = {"input": options.input, "benchmark": options.benchmark}
+    grids = {"input": grid, "benchmark": drifted}
+    lights = {
+        name: found.light(label, name, structure, grids[name]) for name, label in labels.items()
+    }
     images = {}
-    for name, other, place in (("input", "benchmark", grid), ("benchmark", "input", drifted)):
-        images[name] = field.light(labels[name], name, structure, place)
+    for name, other in (("input", "benchmark"), ("benchmark", "input")):
+        images[name] = lights[name]
         share = np.float32(labels[name].bleed_through)
         if share:
-            stray = sum(field.light(labels[other], other, structure, place))
+            stray = lights[other]
+            if grid != drifted:
+                stray = found.light(labels[other], other, structure, grids[name])
             # It is in the detector's way whatever it shows, so it counts as background.
-            images[name] = images[name][0], images[name][1] + share * stray
+            images[name] = lights[name][0], lights[name][1] + share * sum_of(stray)
     return Scene(
         input=sum_of(images["input"]),
         benchmark=sum_of(images["benchmark"]),
         input_background=images["input"][1],
         benchmark_background=images["benchmark"][1],
-        truth=field.truth(structure, options.benchmark, grid),
+        truth=found.truth(structure, options.benchmark, grid),
         drift_px=drift_px,
     )
 
@@ -169,18 +183,18 @@ def _drift(
 
 def _superposed(
     options: SeparationOptions,
-    field: _Field,
+    found: _Field,
     grid: Grid,
     drifted: Grid,
     drift_px: tuple[float, float],
 ) -> Scene:
     structures = [
-        structure.draw(field.cells, field.streams.under(name).of("structure"))
+        structure.draw(found.cells, found.streams.under(name).of("structure"))
         for structure, name in zip(options.structures, options.names, strict=True)
     ]
     parts = list(zip(options.stains, options.names, structures, strict=True))
-    together = [field.light(*part, grid) for part in parts]
-    apart = together if drifted == grid else [field.light(*part, drifted) for part in parts]
+    together = [found.light(*part, grid) for part in parts]
+    apart = together if drifted == grid else [found.light(*part, drifted) for part in parts]
     total = sum_of
     stray = sum(total(light) for light in apart)
     backgrounds = [
@@ -194,7 +208,7 @@ def _superposed(
         benchmark=np.stack(benchmark),
         input_background=np.asarray(sum(light[1] for light in together), np.float32),
         benchmark_background=np.stack(backgrounds),
-        truth=np.stack([field.truth(structure, stain, grid) for stain, _, structure in parts]),
+        truth=np.stack([found.truth(structure, stain, grid) for stain, _, structure in parts]),
         drift_px=drift_px,
     )
 
