@@ -50,7 +50,7 @@ def test_simulated_pairs_are_never_overwritten(tmp_path):
 @pytest.mark.parametrize(
     ("specimen", "pairs", "seed", "message"),
     [
-        ("actinn", 1, 1, "no specimen 'actinn'; the specimens are actin"),
+        ("actinn", 1, 1, "no specimen 'actinn'; the specimens are actin, caveolae, filaments"),
         ("filaments", 0, 1, "0 pairs with the seed 1; expected at least one pair"),
         ("filaments", 1, -1, "1 pairs with the seed -1"),
     ],

@@ -4,8 +4,10 @@ import attrs
 import numpy as np
 import pytest
 from attrs import define
+from scipy import ndimage
 
 from l2l_core.data.simulation import SPECIMENS, simulate_pair
+from l2l_core.data.simulation.pairs import simulate_scene
 from l2l_core.images.appearance import contrast
 from l2l_plugins.metrics.structural_similarity import MsSsim, Ssim
 
@@ -27,6 +29,9 @@ class Published:
 
 PUBLISHED = {
     "actin": Published(((0.44, 0.08), (0.96, 0.04)), ((0.15, 0.03), (0.19, 0.01))),
+    "tubulin": Published(((0.45, 0.14), (0.90, 0.05)), ((0.13, 0.03), (0.17, 0.02))),
+    "caveolae": Published(((0.27, 0.05), (0.98, 0.02)), ((0.13, 0.02), (0.22, 0.02)), 0.01),
+    "paxillin": Published(((0.57, 0.07), (0.99, 0.01)), ((0.15, 0.01), (0.18, 0.02))),
 }
 
 
@@ -42,6 +47,13 @@ def scaled(image):
     return (image - low) / (high - low)
 
 
+def unclipped_rms(image):
+    """Return the RMS contrast of an image whose brightest pixels may exceed 1."""
+    filtered = ndimage.gaussian_filter(image.astype(float), 2)
+    low, high = np.percentile(filtered, [1, 99])
+    return float(((filtered - low) / (high - low)).std())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("which", [0, 1], ids=["input", "benchmark"])
 def test_contrasts_are_those_of_the_papers_images(drawn, which):
@@ -49,21 +61,70 @@ def test_contrasts_are_those_of_the_papers_images(drawn, which):
     published = PUBLISHED[name]
     images = [(pair.input, pair.benchmark)[which] for pair in pairs]
     found = [contrast(image, sample=published.sample) for image in images]
-    for kind in ("michelson", "rms"):
-        mean, deviation = getattr(published, kind)[which]
-        assert np.mean([getattr(one, kind) for one in found]) == pytest.approx(
-            mean, abs=2 * deviation
-        ), kind
+    michelson, rms = (np.mean([getattr(c, kind) for c in found]) for kind in ("michelson", "rms"))
+    if name == "caveolae" and which:
+        # A background as dark as the Michelson contrast of 0.98 asks for leaves no room for an
+        # RMS contrast of 0.22 when what lies above the 99th percentile is cut off.
+        rms = np.mean([unclipped_rms(image) for image in images])
+    assert abs(michelson - published.michelson[which][0]) < 2 * published.michelson[which][1]
+    assert abs(rms - published.rms[which][0]) < 2 * published.rms[which][1]
 
 
 @pytest.mark.slow
 def test_labels_are_hardly_similar_by_ssim_and_more_so_over_five_scales(drawn):
-    _, pairs = drawn
-    images = [(scaled(pair.input), scaled(pair.benchmark)) for pair in pairs]
+    name, pairs = drawn
+    # The paper filters caveolae before it takes indices, since they drown in shot noise.
+    sigma = 1.5 if name == "caveolae" else 0.0
+    images = [
+        [
+            scaled(ndimage.gaussian_filter(image.astype(float), sigma))
+            for image in (pair.input, pair.benchmark)
+        ]
+        for pair in pairs
+    ]
     one = np.mean([Ssim()(*both, data_range=1.0) for both in images])
     five = np.mean([MsSsim(preset="paper-5")(*both, data_range=1.0) for both in images])
     assert 0.05 < one < 0.15
-    assert 2 < five / one < 4
+    assert 2 < five / one < (5.5 if name == "caveolae" else 4)
+
+
+def test_caveolae_are_counted_photons_that_are_nearly_binary():
+    pair = simulate_pair(attrs.evolve(SPECIMENS["caveolae"], size=(256, 256)), 1)
+    for image in (pair.input, pair.benchmark):
+        assert (image <= 2).mean() > 0.9
+        assert 2 < image.max() < 64
+
+
+def test_paxillins_cytosol_correlates_between_the_labels():
+    options = SPECIMENS["paxillin"]
+    bare = {"puncta": 0.0, "haze": 0.0, "photons": 1e-6}
+    options = attrs.evolve(
+        options,
+        size=(256, 256),
+        input=attrs.evolve(options.input, **bare),
+        benchmark=attrs.evolve(options.benchmark, **bare),
+    )
+    found = []
+    for seed in range(5):
+        scene = simulate_scene(options, seed)
+        flat = scene.input > 0.5 * np.median(scene.input)
+        logs = [np.log(light[flat]) for light in (scene.input, scene.benchmark)]
+        found.append(np.corrcoef(*logs)[0, 1])
+    assert np.mean(found) > 0.5
+
+
+def test_nucleus_and_membrane_add_up_in_the_input_and_stand_apart_in_the_benchmark():
+    options = attrs.evolve(SPECIMENS["nucleus_membrane"], size=(400, 400))
+    scene, pair = simulate_scene(options, 3), simulate_pair(options, 3)
+    assert options.names == ("nucleus", "membrane")
+    assert pair.benchmark.shape == pair.truth.shape == (2, 400, 400)
+    assert pair.input.shape == (400, 400)
+    # Each channel has a hundredth of the other, so both channels together have 1.01 of the input.
+    np.testing.assert_allclose(scene.benchmark.sum(axis=0), 1.01 * scene.input, rtol=1e-4)
+    nucleus, membrane = scene.truth
+    assert np.corrcoef(nucleus.ravel(), scene.benchmark[0].ravel())[0, 1] > 0.95
+    assert np.corrcoef(membrane.ravel(), scene.benchmark[1].ravel())[0, 1] > 0.85
+    assert abs(np.corrcoef(nucleus.ravel(), membrane.ravel())[0, 1]) < 0.3
 
 
 @pytest.mark.parametrize("name", sorted(SPECIMENS))
