@@ -73,3 +73,61 @@ def test_images_of_something_else_are_not_replaced_and_an_interrupted_set_is_fin
     with pytest.raises(OutputError, match="was not simulated"):
         write_pairs("filaments", tmp_path / "mine", 1, 5, SMALL)
     assert precious.read_bytes() == b"three years of work"
+
+
+def test_repeats_averages_and_drift_are_written_when_they_are_asked_for(tmp_path):
+    options = attrs.evolve(SMALL, repeat=True, average_frames=4, drift_nm=200.0)
+    written = write_pairs("filaments", tmp_path, 2, 5, options)
+    for pair in json.loads(written.parameters.read_text())["pairs"]:
+        simulated = simulate_pair(options, pair["seed"])
+        assert tuple(pair["drift_px"]) == simulated.drift_px
+        for part in ("input_repeat", "input_average", "benchmark_average"):
+            image = open_image(getattr(written, part) / pair["file"])
+            np.testing.assert_array_equal(image.read(), getattr(simulated, part))
+            assert image.info.metadata["provenance"]["drift_px"] == pair["drift_px"]
+
+
+def test_what_nobody_asked_for_is_not_there(tmp_path):
+    written = write_pairs("filaments", tmp_path, 1, 5, SMALL)
+    assert written.input_repeat is written.input_average is written.benchmark_average is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "benchmark",
+        "input",
+        "parameters.json",
+        "truth",
+    ]
+    assert "drift_px" not in json.loads(written.parameters.read_text())["pairs"][0]
+
+
+def test_ome_zarr_holds_the_same_pixels(tmp_path):
+    written = write_pairs("filaments", tmp_path, 1, 5, SMALL, format="ome-zarr")
+    image = open_image(written.truth / "pair-0001.ome.zarr")
+    expected = simulate_pair(SMALL, pair_seeds(5, 1)[0])
+    np.testing.assert_array_equal(image.read(), expected.truth)
+    assert image.info.pixel_size["Y"] == Length(0.12, "micrometer")
+
+
+def test_several_structures_are_channels_with_their_names(tmp_path):
+    options = attrs.evolve(SPECIMENS["nucleus_membrane"], size=(32, 48))
+    written = write_pairs("nucleus_membrane", tmp_path, 1, 5, options)
+    for part in ("benchmark", "truth"):
+        info = open_image(getattr(written, part) / "pair-0001.ome.tif").info
+        assert info.axes == "CYX"
+        assert tuple(info.channel_names) == ("nucleus", "membrane")
+    assert open_image(written.input / "pair-0001.ome.tif").info.axes == "YX"
+    parameters = json.loads(written.parameters.read_text())
+    assert parameters["structure"] == ["NucleusOptions", "MembraneOptions"]
+
+
+def test_a_format_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(DataError, match="cannot be written as 'jpeg'; expected one of ome-tiff"):
+        write_pairs("filaments", tmp_path, 1, 5, SMALL, format="jpeg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_counts_to_the_end(tmp_path):
+    seen = []
+    write_pairs(
+        "filaments", tmp_path, 3, 5, SMALL, progress=lambda done, of: seen.append((done, of))
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
