@@ -224,6 +224,13 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         summary="Resolution by Fourier ring correlation of two repeats, or of one image's halves",
         higher_is_better=False,
     )
+    yield MetricInfo(
+        name="decorrelation_resolution",
+        target="l2l_plugins.metrics.decorrelation:DecorrelationResolution",
+        summary="Resolution of one image by decorrelation analysis",
+        needs_reference=False,
+        higher_is_better=False,
+    )
 
 
 @hookimpl

@@ -55,6 +55,8 @@ class MetricSuite:
         one number, that is, whether it does not depend on the unit of intensity.
     grades_noise : bool
         Whether noise that is added to an image makes the metric worse.
+    noise : float
+        Standard deviation of the noise of the images that are tried, their maximum being 1.
     shapes : tuple of tuple of int
         Shapes ([Z,] Y, X) that are tried.
     tolerance : float
@@ -71,6 +73,7 @@ class MetricSuite:
     needs_data_range: ClassVar[bool] = False
     scale_invariant: ClassVar[bool] = True
     grades_noise: ClassVar[bool] = True
+    noise: ClassVar[float] = 0.1
     shapes: ClassVar[tuple[tuple[int, ...], ...]] = ((64, 57), (11, 48, 50))
     tolerance: ClassVar[float] = 1e-9
 
@@ -85,8 +88,9 @@ class MetricSuite:
             return bool(getattr(self, name))
         return bool(getattr(registry().find(*self.component).info, name))
 
-    def _pairs(self, noise: float = 0.1) -> Iterator[tuple[Array, Array]]:
+    def _pairs(self, noise: float | None = None) -> Iterator[tuple[Array, Array]]:
         """Yield images with noise and references, smooth and above 0, in float64."""
+        noise = self.noise if noise is None else noise
         rng = np.random.default_rng(11)
         for shape in self.shapes:
             reference = ndimage.gaussian_filter(rng.gamma(1.0, 1.0, size=shape), 1.0)

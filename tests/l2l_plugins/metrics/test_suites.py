@@ -77,6 +77,11 @@ class TestFrcResolutionOfOneImage(MetricSuite):
     needs_reference = False
 
 
+class TestDecorrelationResolution(MetricSuite):
+    component = ("metric", "decorrelation_resolution")
+    noise = 0.01
+
+
 def test_every_built_in_metric_has_a_suite():
     tested = {
         suite.component[1]
