@@ -44,6 +44,13 @@ def test_the_resolution_is_where_the_spectrum_ends(period, noise):
     assert got == pytest.approx(period, rel=0.06)
 
 
+def test_faint_fine_detail_counts_beside_bright_coarse_detail():
+    coarse = ndimage.gaussian_filter(np.random.default_rng(4).standard_normal((SIDE, SIDE)), 8)
+    image = 20 * coarse / coarse.std() + cut_off(4.0, 0.05)
+    got = get("metric", "decorrelation_resolution")(image)
+    assert got == pytest.approx(4.0, rel=0.06)
+
+
 def test_a_blurred_image_is_coarser_and_the_unit_is_the_pixel_sizes():
     rng = np.random.default_rng(2)
     points = (rng.random((SIDE, SIDE)) < 0.01).astype(float)

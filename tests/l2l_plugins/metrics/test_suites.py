@@ -82,6 +82,27 @@ class TestDecorrelationResolution(MetricSuite):
     noise = 0.01
 
 
+class TestStructurePrecision(MetricSuite):
+    component = ("metric", "structure_precision")
+    perfect = 1.0
+
+
+class TestStructureRecall(MetricSuite):
+    component = ("metric", "structure_recall")
+    options = {"tolerance": 0.0}  # noqa: RUF012
+    perfect = 1.0
+
+
+class TestHallucinationRate(MetricSuite):
+    component = ("metric", "hallucination_rate")
+    perfect = 0.0
+    grades_noise = False  # noise joins what is invented to what is real
+
+
+class TestBackgroundSuppression(MetricSuite):
+    component = ("metric", "background_suppression")
+
+
 def test_every_built_in_metric_has_a_suite():
     tested = {
         suite.component[1]
