@@ -100,7 +100,7 @@ class Batch:
         single = len(self.targets.images) == 1 and not self.targets.collections
         if single and not self.execution.restart and not folder.exists() and self._finished(0):
             return [self._skipped(0)]
-        outs = [as_place(p) for job in self._jobs.values() for p in job.stores.values()]
+        outs = self._outs()
         if self.execution.restart:
             refuse_foreign(outs)
         manifest = self._facts.sections([self._images[0]] if single else [])
@@ -126,6 +126,13 @@ class Batch:
             if not single:
                 write_summary(folder, results)
         return results
+
+    def _outs(self) -> list[Place]:
+        """Return all stores that are made, a plate once for all that is in it."""
+        within = [target.root is not None for target in self.targets.images]
+        jobs = [job for number, job in self._jobs.items() if not within[number]]
+        alone = [as_place(place) for job in jobs for place in job.stores.values()]
+        return [*alone, *(place for _, place in self._collections())]
 
     def _plan(self) -> None:
         """Plan each image; one of many that cannot be restored is told of, and left out."""

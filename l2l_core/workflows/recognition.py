@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l_core.errors import L2LError, OutputError
+from l2l_core.images.guarding import Guard
 from l2l_core.images.reading import open_image
 from l2l_core.models.facts import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
+
+    from l2l_core.images.places import Place
 
 _DECIDING = ("restorer", "engine", "options", "units", "model_sha256")
 
 
-def job(provenance: Mapping[str, Any], source: Path, how: Mapping[str, Any]) -> str:
+def job(provenance: Mapping[str, Any], source: Place, how: Mapping[str, Any]) -> str:
     """Return what tells one restoration from another: all that has an influence on its pixels.
 
     Where the model lies has none, nor has the size of a tile.
@@ -24,8 +27,9 @@ def job(provenance: Mapping[str, Any], source: Path, how: Mapping[str, Any]) -> 
     ----------
     provenance : mapping
         Of the model.
-    source : Path
-        The image; known by its size and time alone, without being read.
+    source : Path or str
+        The image; known by its size and time alone, without being read, and one that is not on
+        this computer by its metadata.
     how : mapping
         Options of the restoration.
     """
@@ -64,6 +68,8 @@ def _provenance(place: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _state_of(source: Path) -> list[Any]:
+def _state_of(source: Place) -> list[Any]:
+    if not isinstance(source, Path):
+        return [Guard.of(source).to_dict()]
     files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
     return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files or [source]]

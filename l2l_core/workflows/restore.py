@@ -164,7 +164,7 @@ def _restore(
             return [
                 restore_whole(
                     model,
-                    Path(target.source),
+                    target.source,
                     Path(target.out),
                     options,
                     restart=execution.restart,

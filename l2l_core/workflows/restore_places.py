@@ -113,6 +113,11 @@ def find_targets(sources: Sequence[str | Path], out: Place, options: RestoreOpti
             f"{out}: images are not written as {out.suffix}; expected a folder, or one of "
             f"{', '.join(WRITABLE)}"
         )
+    if not isinstance(out, Path) and suffix_of(out) not in ("", *STORES):
+        raise OutputError(
+            f"{out} is not on this computer, where a {suffix_of(out)} is written at once; give a "
+            "name that ends in .zarr, or a file here"
+        )
     if len(found) == 1 and suffix_of(out):
         targets = _targets([(found[0], out)])
     elif suffix_of(out):
@@ -120,7 +125,7 @@ def find_targets(sources: Sequence[str | Path], out: Place, options: RestoreOpti
             f"{len(found)} images cannot all be written to {out}; give a folder as --out"
         )
     else:
-        targets = _targets([(place, child(out, _name(place, options))) for place in found])
+        targets = _targets([(place, child(out, _name(place, out, options))) for place in found])
     _check(targets)
     return targets
 
@@ -155,9 +160,15 @@ def _targets(pairs: Sequence[tuple[Place, Place]]) -> Targets:
     return Targets(tuple(images.values()), tuple(collections), missing)
 
 
-def _name(image: Place, options: RestoreOptions) -> str:
-    """Return the name of a restoration in a folder; OME-TIFF where its own cannot take it."""
+def _name(image: Place, out: Place, options: RestoreOptions) -> str:
+    """Return the name of a restoration in a folder.
+
+    OME-TIFF where the image's own format cannot take it, OME-Zarr where the folder is elsewhere.
+    """
     suffix, name = suffix_of(image), name_of(image)
+    if not isinstance(out, Path):
+        stem = name[: len(name) - len(suffix)] if suffix else name.rpartition(".")[0] or name
+        return name if suffix in STORES else f"{stem}.ome.zarr"
     if suffix and (suffix != ".png" or options.dtype != "float32"):
         return name
     return f"{name.rpartition('.')[0] or name}.ome.tif"

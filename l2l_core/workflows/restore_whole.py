@@ -15,6 +15,7 @@ import psutil
 
 from l2l_core.components.options import unstructure
 from l2l_core.errors import ImageError, OutputError
+from l2l_core.images.places import Place, name_of
 from l2l_core.images.reading import open_image
 from l2l_core.images.writing import write_image
 from l2l_core.workflows.recognition import finished, job
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 def restore_whole(
     model: Model,
-    source: Path,
+    source: Place,
     out: Path,
     options: RestoreOptions,
     *,
@@ -49,8 +50,9 @@ def restore_whole(
     Parameters
     ----------
     model : Model
-    source, out : Path
-        The suffix of `out` chooses the format.
+    source : Path or str
+    out : Path
+        Its suffix chooses the format.
     options : RestoreOptions
     restart : bool, optional
         Whether a restoration that is there already is made anew.
@@ -75,7 +77,7 @@ def restore_whole(
 def _restore(
     model: Model,
     image: Image,
-    source: Path,
+    source: Place,
     out: Path,
     options: RestoreOptions,
     restart: bool,
@@ -89,7 +91,7 @@ def _restore(
     }
     provenance = {
         **model.provenance(),
-        "source": source.name,
+        "source": name_of(source),
         "how": how,
         "note": NOT_A_MEASUREMENT,
         "job": job(model.provenance(), source, how),
@@ -101,7 +103,7 @@ def _restore(
         return Restored(str(source), str(out), shape, axes, skipped=True)
     _check_memory(image, out, len(places))
     started = time.monotonic()
-    display = progress(source.name) if progress else None
+    display = progress(name_of(source)) if progress else None
     try:
         outputs = model.restore(
             image.read(),

@@ -22,6 +22,7 @@ from l2l_core.errors import (
     StatisticsError,
 )
 from l2l_core.images.measuring import Measuring
+from l2l_core.images.places import as_place
 from l2l_core.models.facts import fingerprint
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
 from l2l_core.streaming.residents import borrowed, device_lock
@@ -296,7 +297,7 @@ def whole_item(context: Mapping[str, Any], item: WholeItem) -> dict[str, Any]:
     with model_of(context["model"]) as model, device_lock:
         restored = restore_whole(
             model,
-            Path(item.source),
+            as_place(item.source),
             Path(item.out),
             context["options"],
             restart=context["restart"],
