@@ -232,6 +232,13 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         higher_is_better=False,
     )
     yield MetricInfo(
+        name="line_width",
+        target="l2l_plugins.metrics.line_width:LineWidth",
+        summary="Median full width at half maximum of profiles across ridges",
+        needs_reference=False,
+        higher_is_better=False,
+    )
+    yield MetricInfo(
         name="structure_precision",
         target="l2l_plugins.metrics.structure:StructurePrecision",
         summary="Share of the restored structure that is real; the reference is the truth",

@@ -2,6 +2,8 @@
 
 from math import inf
 
+import numpy as np
+
 from l2l_core.components.registry import registry
 from l2l_core.testing.metric_suite import MetricSuite
 from l2l_plugins.metrics.fourier_ring_correlation import FrcResolution
@@ -80,6 +82,17 @@ class TestFrcResolutionOfOneImage(MetricSuite):
 class TestDecorrelationResolution(MetricSuite):
     component = ("metric", "decorrelation_resolution")
     noise = 0.01
+
+
+class TestLineWidth(MetricSuite):
+    component = ("metric", "line_width")
+
+    def _pairs(self, noise=0.02):
+        rng = np.random.default_rng(13)
+        for shape in self.shapes:
+            across = np.arange(shape[-2])[:, None] - 0.2 * np.arange(shape[-1])
+            reference = np.broadcast_to(np.exp(-((across - 20) ** 2) / 6), shape)
+            yield reference + noise * rng.standard_normal(shape), reference.copy()
 
 
 class TestStructurePrecision(MetricSuite):
