@@ -77,6 +77,61 @@ class Example:
     pixel_size: Length | None = None
 
 
+@define(frozen=True, kw_only=True)
+class ChangeSeries:
+    """How much a metric changed by one method, against the number of images.
+
+    Parameters
+    ----------
+    name : str
+        Of the method.
+    points : dict of int to sequence of float
+        For each number of images the relative change of each cross-validation, in percent.
+    means : dict of int to (float, float, float)
+        For each number of images the mean and the ends of its confidence interval; NaN where there
+        is none.
+    """
+
+    name: str
+    points: Mapping[int, Sequence[float]]
+    means: Mapping[int, tuple[float, float, float]]
+
+
+@define(frozen=True, kw_only=True)
+class ChangePanel:
+    """One metric of several methods, as one plot.
+
+    Parameters
+    ----------
+    metric : str
+        As a reader knows it.
+    higher_is_better : bool
+    series : sequence of ChangeSeries
+        One for each method.
+    """
+
+    metric: str
+    higher_is_better: bool
+    series: Sequence[ChangeSeries]
+
+
+@define(frozen=True, kw_only=True)
+class TextTable:
+    """A table of finished texts.
+
+    Parameters
+    ----------
+    caption : str
+    header : sequence of str
+    rows : sequence of sequence of str
+        Each as long as the header.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 @define(frozen=True, kw_only=True, eq=False)
 class ReportContent:
     """Everything that a report says; what is left out is not shown.
@@ -87,6 +142,9 @@ class ReportContent:
     summary : str
         One paragraph: what was done, with which data and method.
     metrics : sequence of MetricRow
+    changes : sequence of ChangePanel
+        Of a cross-validation, drawn side by side.
+    tables : sequence of TextTable
     examples : sequence of Example
     history : sequence of EpochRecord
         Of the training, in order.
@@ -103,6 +161,8 @@ class ReportContent:
     title: str
     summary: str
     metrics: Sequence[MetricRow] = ()
+    changes: Sequence[ChangePanel] = ()
+    tables: Sequence[TextTable] = ()
     examples: Sequence[Example] = ()
     history: Sequence[EpochRecord] = ()
     config: str = ""

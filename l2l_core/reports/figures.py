@@ -292,7 +292,7 @@ def _draw_profile(
     axes.set_xlabel(f"distance along the marked line ({unit})")
     axes.set_ylabel("share of\nits peak")
     axes.set_ylim(-0.05, 1.08)
-    _dress(axes, theme)
+    dress(axes, theme)
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
     within: dict[str, Any] = {"loc": "upper right"}
     legend = axes.legend(frameon=False, fontsize=8.5, **(beside if len(images) > 2 else within))
@@ -300,7 +300,8 @@ def _draw_profile(
         text.set_color(theme.ink)
 
 
-def _dress(axes: Axes, theme: Theme) -> None:
+def dress(axes: Axes, theme: Theme) -> None:
+    """Give axes a theme's colours, a grid, and lines on the left and below alone."""
     axes.set_facecolor(theme.paper)
     axes.grid(color=theme.faint, linewidth=0.6)
     axes.tick_params(colors=theme.ink, labelsize=8.5, length=3)
@@ -352,7 +353,7 @@ def history_figure(history: Sequence[EpochRecord], *, theme: Theme = LIGHT) -> F
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _dress(axes, theme)
+    dress(axes, theme)
     if axes.get_legend_handles_labels()[0]:
         legend = figure.legend(frameon=False, fontsize=8.5, loc="outside right upper")
         for text in legend.get_texts():

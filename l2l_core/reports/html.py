@@ -10,6 +10,7 @@ from attrs import define
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from l2l_core.images.replacing import replacing
+from l2l_core.reports.changes import change_figure
 from l2l_core.reports.figures import (
     DARK,
     DISPLAY_PERCENTILES,
@@ -22,11 +23,11 @@ from l2l_core.reports.figures import (
 from l2l_core.reports.tables import outcome, shortfall, tabulate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
-    from l2l_core.reports.content import Example, ReportContent
+    from l2l_core.reports.content import ChangePanel, Example, ReportContent
 
 _PANEL_DPI = 130
 
@@ -72,6 +73,7 @@ def render_report(content: ReportContent) -> str:
         outcome=outcome(content.metrics),
         warning=shortfall(content.metrics, content.baseline),
         tables=tabulate(content.metrics),
+        changes=_change_picture(content.changes) if content.changes else None,
         examples=[_example_picture(example) for example in content.examples],
         history=_history_picture(content) if content.history else None,
         percentiles=DISPLAY_PERCENTILES,
@@ -100,6 +102,34 @@ def write_panel_png(
         If the file cannot be written; what was there before is still whole.
     """
     _write(Path(path), to_png(panel_figure(example, side=side, profile=profile), dpi))
+
+
+def write_change_png(path: str | Path, panels: Sequence[ChangePanel], *, dpi: int = 160) -> None:
+    """Write the relative changes of a cross-validation as a PNG file.
+
+    Parameters
+    ----------
+    path : path
+    panels : sequence of ChangePanel
+    dpi : int
+        Pixels for each inch; a panel is about 4 inches wide.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; what was there before is still whole.
+    """
+    _write(Path(path), to_png(change_figure(panels), dpi))
+
+
+def _change_picture(panels: Sequence[ChangePanel]) -> Picture:
+    metrics = " and ".join(panel.metric for panel in panels)
+    caption = (
+        f"Relative change of {metrics} from input to restoration against the number of images. One "
+        "point a cross-validation; the bar is the mean with its confidence interval; the dashed "
+        "line is the input."
+    )
+    return _picture(lambda theme: change_figure(panels, theme=theme), alt=caption, caption=caption)
 
 
 def _example_picture(example: Example) -> Picture:
