@@ -222,7 +222,7 @@ def _draw(count: int, share: float, rng: np.random.Generator) -> NDArray[np.bool
 def _by_block(
     pairs: Sequence[Pair], sides: dict[str, int], data: DataConfig, rng: np.random.Generator
 ) -> Split:
-    axis, length = _block_axis(data.group)
+    axis, length = block_axis(data.group)
     blocks: dict[tuple[str, int], bool] = {}
     for pair in pairs:
         if axis not in pair.input.axes:
@@ -262,7 +262,14 @@ def _by_block(
     )
 
 
-def _block_axis(group: str) -> tuple[str, int]:
+def block_axis(group: str) -> tuple[str, int]:
+    """Return axis and length of the blocks that a group such as ``"Z:4"`` means.
+
+    Raises
+    ------
+    DataError
+        If it means none.
+    """
     found = re.fullmatch(r"([TZYX]):([1-9]\d*)", group.upper())
     if found is None:
         raise DataError(

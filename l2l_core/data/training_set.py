@@ -92,6 +92,7 @@ def prepare(
     config: RunConfig,
     base: Path,
     *,
+    pairs: PairSet | None = None,
     make_augmenters: MakeAugmenters = make_augmenters,
     announce: Callable[[str], None] = _silent,
 ) -> TrainingSet:
@@ -104,6 +105,8 @@ def prepare(
     config : RunConfig
     base : Path
         Folder that relative paths start from.
+    pairs : PairSet, optional
+        What trains and validates, instead of all pairs of the configuration.
     make_augmenters : callable, optional
         Makes the augmenters of the tables ``[[augment]]``.
     announce : callable, optional
@@ -115,7 +118,7 @@ def prepare(
         If there is something wrong with the images; names the file and what to do.
     """
     augmenters = make_augmenters(config.augment)
-    pairs = find_pairs(config.data, base)
+    pairs = find_pairs(config.data, base) if pairs is None else pairs
     channels_in = channel_count((pair.input for pair in pairs.pairs), "input")
     channels_out = channel_count((pair.target for pair in pairs.pairs), "target")
     divided = split(pairs.pairs, config.data, config.patches, config.seed, announce)

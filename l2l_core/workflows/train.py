@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from l2l_core.components.restorer import Restorer
     from l2l_core.config import RunConfig
+    from l2l_core.data.pairs import PairSet
     from l2l_core.models.checkpoints import Checkpoint
 
 _PACKAGES = (OWN_DISTRIBUTION, "numpy", "torch", "tensorflow", "keras", "csbdeep")
@@ -77,6 +78,7 @@ def train(
     *,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    pairs: PairSet | None = None,
     display: Events | None = None,
 ) -> RunResult:
     """Train on the pairs that a configuration names.
@@ -91,6 +93,8 @@ def train(
         Whether a run that is there goes on; one that is not there begins.
     overrides : sequence of str, optional
         Changes to the configuration, ``"train.epochs=20"``; recorded in the run.
+    pairs : PairSet, optional
+        The part of the configuration's pairs that is trained on, such as a fold's; all by default.
     display : Events, optional
         Told what goes on.
 
@@ -119,7 +123,7 @@ def train(
         settings.restorer.name, settings.restorer.backend, "train", device=settings.restorer.device
     )
     base = Path(config).resolve().parent
-    data = prepare(settings, base, announce=display.message)
+    data = prepare(settings, base, pairs=pairs, announce=display.message)
     record = RunRecord(
         config=resolved(settings),
         overrides=tuple(overrides),
