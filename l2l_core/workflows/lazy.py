@@ -17,10 +17,11 @@ from l2l_core.streaming.boxes import Numbers, restore_box
 from l2l_core.streaming.frame import Frame
 from l2l_core.streaming.jobs import ImageSource
 from l2l_core.streaming.residents import device_lock
+from l2l_core.streaming.tile_size import fitted_tile
 from l2l_core.workflows.array_restoration import Model
 from l2l_core.workflows.restoration import RestoreOptions
 from l2l_core.workflows.restore_places import channel_number
-from l2l_core.workflows.streamed_plan import frame_of
+from l2l_core.workflows.streamed_plan import frame_of, input_sides
 from l2l_core.workflows.streamed_tasks import numbers_of, start_measuring, taken
 
 if TYPE_CHECKING:
@@ -114,8 +115,11 @@ def restore_lazy(
             f"{source}: {model.info.restorer} looks at the whole image at once, so that no part of "
             "it can be computed alone; restore the image with model.restore() or l2l restore"
         )
-    view = _View(model, image, frame, options, output, statistics)
     chunks = _chunks(frame, block)
+    fitted = fitted_tile(
+        input_sides(frame, [sides[0] for sides in chunks]), frame.geometry, tile, shape=frame.sides
+    )
+    view = _View(model, image, frame, options, output, statistics, fitted)
     view_of_all: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
         view.block,
         dtype=kind,
@@ -146,20 +150,20 @@ class _View:
     options: RestoreOptions
     output: str
     statistics: Any
+    tile: tuple[int, ...]
     _lock: Any = field(factory=Lock)
     _numbers: Numbers | None = None
-    _tile: tuple[int, ...] | None = None
 
     def block(self, block_info: Any = None) -> NDArray[Any]:
         """Return one block; called by dask, which tells where it lies."""
         box = [tuple(ends) for ends in block_info[None]["array-location"]]
-        values, self._tile = restore_box(
+        values, self.tile = restore_box(
             self.model.restorer,
             self.image,
             self.frame,
             box,
             self._once(),
-            tile=self._tile or self.options.tile,
+            tile=self.tile,
             outputs=(self.output,),
             lock=device_lock,
         )

@@ -24,6 +24,7 @@ from l2l_core.workflows.restore_places import (
     WRITABLE,
     Targets,
     find_targets,
+    refuse_clashes,
     suffix_of,
 )
 from l2l_core.workflows.restore_whole import restore_whole
@@ -158,6 +159,7 @@ def _restore(
     execution: Execution,
     progress: Watcher | None,
 ) -> list[Restored]:
+    refuse_clashes(targets, model, all_outputs=options.all_outputs)
     if len(targets.images) == 1 and not targets.collections:
         target = targets.images[0]
         if not target.is_store:

@@ -126,8 +126,30 @@ def find_targets(sources: Sequence[str | Path], out: Place, options: RestoreOpti
         )
     else:
         targets = _targets([(place, child(out, _name(place, out, options))) for place in found])
-    _check(targets)
+    _check(targets, [t.out for t in targets.images] + [place for _, place in targets.collections])
     return targets
+
+
+def refuse_clashes(targets: Targets, model: Model, *, all_outputs: bool) -> None:
+    """Refuse outputs beside the mean that are an image, or the mean of another one.
+
+    Raises
+    ------
+    DataError
+        If two images would be restored to one place.
+    OutputError
+        If an output is or lies around an image.
+    """
+    made: dict[str, Target] = {}
+    for target in targets.images:
+        for place in target.outputs(model, all_outputs=all_outputs).values():
+            former = made.setdefault(str(place), target)
+            if former is not target:
+                raise DataError(
+                    f"outputs of {former.source} and of {target.source} would both be {place}; "
+                    "restore them into different folders"
+                )
+    _check(targets, [as_place(place) for place in made])
 
 
 def _targets(pairs: Sequence[tuple[Place, Place]]) -> Targets:
@@ -174,10 +196,9 @@ def _name(image: Place, out: Place, options: RestoreOptions) -> str:
     return f"{name.rpartition('.')[0] or name}.ome.tif"
 
 
-def _check(targets: Targets) -> None:
+def _check(targets: Targets, outs: Sequence[Place]) -> None:
     """Refuse an output that would destroy an input."""
     stores = {str(t.source): t.source for t in targets.images}
-    outs = [t.out for t in targets.images] + [place for _, place in targets.collections]
     for collection, _ in targets.collections:
         stores[str(collection.place)] = collection.place
     sources = {_resolved(place): place for place in stores.values()}

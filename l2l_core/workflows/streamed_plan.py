@@ -91,7 +91,7 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
         stores={name: str(place) for name, place in places.items()},
         layout=layout,
         tile=fitted_tile(
-            _input_sides(frame, grid.levels[0].unit),
+            input_sides(frame, grid.levels[0].unit),
             frame.geometry,
             options.tile,
             shape=frame.sides,
@@ -162,7 +162,7 @@ def _refuse_unbounded(model: Model, frame: Frame, target: Target, options: Resto
     )
 
 
-def _input_sides(frame: Frame, unit: tuple[int, ...]) -> tuple[int, ...]:
+def input_sides(frame: Frame, unit: Sequence[int]) -> tuple[int, ...]:
     """Return what a unit covers of the image, one number for each axis of the method."""
     sides = dict(zip(frame.output_axes, unit, strict=True))
     return tuple(
