@@ -61,11 +61,9 @@ def test_stress_fibres_run_along_the_cells_axis_and_stay_in_it():
     structure = drawn(plain)
     assert depths(structure).min() >= 0
     image = spread(Grid((400, 400), 0.1, 0), structure.positions, structure.amounts)
-    along_y, along_x = (ndimage.gaussian_gradient_magnitude(image, 2), image)[1], image
-    gy, gx = (ndimage.gaussian_filter(along_y, 2, order=o) for o in ((1, 0), (0, 1)))
+    along_y, along_x = (ndimage.gaussian_filter(image, 2, order=o) for o in ((1, 0), (0, 1)))
     # Lines along X have their gradients along Y.
-    assert (gy**2).sum() > 5 * (gx**2).sum()
-    assert along_x.sum() > 0
+    assert np.square(along_y).sum() > 5 * np.square(along_x).sum()
 
 
 def test_the_cortex_is_a_seam_at_the_outline():
@@ -165,7 +163,8 @@ def test_chromatin_fills_the_nucleus_and_leaves_nucleoli_dark():
     assert cell.nuclear_depth(*plain.positions.T).min() > 0
     assert plain.amounts.sum() == pytest.approx(np.pi * 5 * 4, rel=0.1)
     holed = drawn(NucleusOptions(unevenness=0.0, nucleoli=6.0))
-    assert (holed.amounts < 0.5 * np.median(holed.amounts)).mean() > 0.05
+    dark = [(one.amounts < 0.5 * np.median(one.amounts)).mean() for one in (plain, holed)]
+    assert dark[1] > dark[0] + 0.03
 
 
 def test_the_membrane_is_densest_at_the_rim_and_everywhere_on_the_cell():
