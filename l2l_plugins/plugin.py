@@ -239,6 +239,18 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         higher_is_better=False,
     )
     yield MetricInfo(
+        name="rse",
+        target="l2l_plugins.metrics.error_maps:ResolutionScaledError",
+        summary="Resolution-scaled error: what differs after the blur that fits best",
+        higher_is_better=False,
+        data_range="reference",
+    )
+    yield MetricInfo(
+        name="rsp",
+        target="l2l_plugins.metrics.error_maps:ResolutionScaledPearson",
+        summary="Resolution-scaled Pearson coefficient: correlation after the blur that fits best",
+    )
+    yield MetricInfo(
         name="structure_precision",
         target="l2l_plugins.metrics.structure:StructurePrecision",
         summary="Share of the restored structure that is real; the reference is the truth",

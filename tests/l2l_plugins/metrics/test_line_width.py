@@ -66,6 +66,18 @@ def test_crossings_and_close_neighbours_are_left_out():
     assert list(stretches(dense, 20, 4, rng))
 
 
+def test_neighbours_that_meet_elsewhere_do_not_bend_a_stretch():
+    ladder = skeleton(lines(0.0, 1.0, pitch=9.0), 1.0)
+    ladder[:, 100] = True
+    assert len(list(stretches(ladder, 20, 4, np.random.default_rng(0)))) > 5
+
+
+def test_two_lines_that_are_taken_for_one_have_no_width():
+    double = lines(0.0, 1.0) + np.roll(lines(0.0, 1.0), 4, axis=0)
+    with pytest.raises(StatisticsError, match="none of them with the profile of a line"):
+        get("metric", "line_width", sigma=4.0)(double)
+
+
 def test_middles_keep_their_distance_and_the_draw_repeats():
     image = lines(0.3, 1.5, noise=2.0)
     found = LineWidth(seed=4).measure(image)

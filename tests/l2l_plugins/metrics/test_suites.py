@@ -95,6 +95,18 @@ class TestLineWidth(MetricSuite):
             yield reference + noise * rng.standard_normal(shape), reference.copy()
 
 
+class TestResolutionScaledError(MetricSuite):
+    component = ("metric", "rse")
+    options = {"max_sigma": 3.0}  # noqa: RUF012
+    perfect = 0.0
+
+
+class TestResolutionScaledPearson(MetricSuite):
+    component = ("metric", "rsp")
+    options = {"max_sigma": 3.0}  # noqa: RUF012
+    perfect = 1.0
+
+
 class TestStructurePrecision(MetricSuite):
     component = ("metric", "structure_precision")
     perfect = 1.0
