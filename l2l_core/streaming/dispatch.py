@@ -14,6 +14,7 @@ from attrs import define, field
 from l2l_core.errors import WorkersError
 from l2l_core.streaming.errands import Errand, returned, run_errand
 from l2l_core.streaming.execution import Outcome
+from l2l_core.streaming.scheduler import let_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,13 +109,17 @@ class Dispatch:
         item = sent.errand.item
         try:
             answer = sent.future.result(timeout=FETCH_SECONDS)
+            known = self.client.sync(
+                self.client._run_on_scheduler,
+                let_go,
+                key,
+                self.client.id,
+                callback_timeout=FETCH_SECONDS,
+            )
         except KilledWorker as error:
             return self._killed(sent, error.allowed_failures + 1)
         except TimeoutError:
-            # The worker was lost with the result, which the scheduler has made again.
-            self.sent[key] = sent
-            sent.future.add_done_callback(self.ended.put)
-            return None
+            known = False
         except (CancelledError, OSError):
             # The scheduler was lost for a moment, and has forgotten what it was asked for.
             self.lost.append(sent)
@@ -122,6 +127,12 @@ class Dispatch:
         # The errand itself could not be read there, or the answer could not be read here.
         except Exception as error:
             return Outcome(item, error=error)
+        if not known:
+            # The worker was lost with the result, which the scheduler has made again: what the
+            # errand writes is only there when that has ended.
+            self.sent[key] = sent
+            sent.future.add_done_callback(self.ended.put)
+            return None
         return Outcome(item, answer.result, returned(answer), answer.worker, answer.seconds)
 
     def _killed(self, sent: Sent, times: int) -> Outcome | None:

@@ -119,3 +119,32 @@ def check_versions(client: Any, address: str) -> None:
 def own_version() -> str:
     """Return the version of this program where this runs."""
     return metadata.version("label2label")
+
+
+def let_go(key: str, client: str, dask_scheduler: Any = None) -> bool:
+    """Have a scheduler forget a result, so that it is never made again; runs on the scheduler.
+
+    A scheduler that loses a worker makes again whatever lay there and is still asked for, also
+    what the client has read already.  What comes after must not be overwritten by that.
+
+    Parameters
+    ----------
+    key : str
+        Of the task.
+    client : str
+        Who asked for it.
+    dask_scheduler : distributed.Scheduler
+        Given by dask.
+
+    Returns
+    -------
+    bool
+        False where it is being made again, or that failed; then it is not forgotten.
+    """
+    task = dask_scheduler.tasks.get(key)
+    if task is None:
+        return True
+    if task.state != "memory":
+        return False
+    dask_scheduler.client_releases_keys(keys=[key], client=client)
+    return True
