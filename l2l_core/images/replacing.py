@@ -87,6 +87,19 @@ def replacing(path: Path, what: str = "file") -> Iterator[Path]:
         _remove(new)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed replacements of a file or folder left beside it.
+
+    Parameters
+    ----------
+    path : Path
+        Nobody else may be replacing it at this time.
+    """
+    place = Path(os.path.realpath(path))
+    for part in place.parent.glob(f".{escape(place.name)}.*.part"):
+        _remove(part)
+
+
 def _put_back(path: Path) -> None:
     """Finish or undo what a kill between the two renames left half done."""
     former = _former(path)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -155,8 +155,11 @@ class LocalCluster:
 
     def _end_processes(self) -> None:
         for process in self._processes:
-            if process.popen.stdin:
-                process.popen.stdin.close()
+            if process.popen.stdin and not process.popen.stdin.closed:
+                # A worker that has ended already hears no more.
+                with suppress(OSError):
+                    process.popen.stdin.write(b"farewell")
+                    process.popen.stdin.close()
         until = time.monotonic() + _END_SECONDS
         for process in self._processes:
             try:

@@ -1,7 +1,8 @@
 """One worker process of a cluster on this computer.
 
 Started as ``python -m l2l_core.streaming.worker_process ADDRESS NAME FOLDER THREADS``; it ends
-when its standard input does, and so never outlives the program that started it.
+when its standard input does, and so never outlives the program that started it.  Where not even a
+word of farewell came in, it deletes the folder as well.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import sys
 import threading
 
@@ -27,13 +29,14 @@ def main(address: str, name: str, folder: str, threads: str) -> None:
     threads : str
         How many tasks run at once.
     """
-    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    threading.Thread(target=_end_with_the_input, args=(folder,), daemon=True).start()
     asyncio.run(_work(address, name, folder, int(threads)))
 
 
-def _end_with_the_input() -> None:
-    while sys.stdin.buffer.read(1):
-        pass
+def _end_with_the_input(folder: str) -> None:
+    if not sys.stdin.buffer.read():
+        # The program was killed: nobody else is left to clear up after it.
+        shutil.rmtree(folder, ignore_errors=True)
     # What is under way may be cut off anywhere; waiting for it would serve nobody.
     os._exit(0)
 

@@ -12,12 +12,16 @@ from l2l_core.images.ome_zarr_collections import create_collection
 from l2l_core.images.ome_zarr_creation import create_store
 from l2l_core.images.ome_zarr_metadata import PROVENANCE
 from l2l_core.images.places import Place, as_place, child, exists, filesystem, read_document
+from l2l_core.images.replacing import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from l2l_core.images.zarr_collections import Collection
     from l2l_core.streaming.jobs import ImageJob
+
+_WITH_ATTRIBUTES = ("zarr.json", ".zattrs")
+"""Documents that hold the attributes of a group, and are changed when it is finished."""
 
 
 def provenance_of(place: Place) -> dict[str, Any] | None:
@@ -27,7 +31,7 @@ def provenance_of(place: Place) -> dict[str, Any] | None:
 
 
 def _attributes(place: Place) -> dict[str, Any]:
-    for name in ("zarr.json", ".zattrs"):
+    for name in _WITH_ATTRIBUTES:
         content = read_document(child(place, name))
         if content is None:
             continue
@@ -67,6 +71,7 @@ def prepare_store(
         If there is something else at its place, or what was begun is gone.
     """
     place = as_place(job.stores[output])
+    _tidy(place)
     if not exists(place):
         if begun:
             raise OutputError(
@@ -90,6 +95,18 @@ def prepare_store(
         raise OutputError(
             f"{place} is finished, and the ledger of it is gone; give --restart to make it anew"
         )
+
+
+def _tidy(place: Place) -> None:
+    """Delete what a kill left of a store that was made, changed or deleted; its ledger is held."""
+    if isinstance(place, Path):
+        shutil.rmtree(_deleted(place), ignore_errors=True)
+        for path in (place, *(place / name for name in _WITH_ATTRIBUTES)):
+            remove_leftovers(path)
+
+
+def _deleted(place: Path) -> Path:
+    return place.with_name(f".{place.name}.deleted")
 
 
 def refuse_foreign(places: Iterable[Place]) -> None:
@@ -124,9 +141,9 @@ def remove_store(place: Place) -> None:
         files.rm(path, recursive=True)
         return
     try:
+        _tidy(place)
         # Renamed first: of a kill in between no half-deleted store of this name is left.
-        former = place.rename(place.with_name(f".{place.name}.deleted"))
-        shutil.rmtree(former)
+        shutil.rmtree(place.rename(_deleted(place)))
     except OSError as error:
         raise OutputError(
             f"{place}: the former restoration cannot be deleted ({error.strerror}); delete it "
