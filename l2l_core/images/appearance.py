@@ -41,6 +41,7 @@ SPECTRUM_EDGES = tuple(float(edge) for edge in np.linspace(0.0, 0.5, 9))
 """Borders of the rings of a spectrum, in cycles for each pixel; 0.5 is the finest detail."""
 
 _FILTER_SIGMA = 2.0
+_DETAIL_SIGMAS = (1.0, 8.0)
 
 
 @define(frozen=True)
@@ -100,6 +101,35 @@ def contrast(plane: NDArray[Any], *, sample: float = 0.1) -> Contrast:
     return Contrast(
         michelson=(bright - rest) / (bright + rest), rms=float(scaled.std(dtype=np.float64))
     )
+
+
+def details(plane: NDArray[Any]) -> NDArray[np.float64]:
+    """Return an image without what is finer than its structure or wider than it.
+
+    The difference of two Gaussian filters of 1 and 8 pixels.  Noise goes, and so does diffuse
+    background, which two labels of one structure do not share: by their details such images can be
+    compared.
+
+    Parameters
+    ----------
+    plane : ndarray, (Y, X)
+        Any real dtype and unit; NaN pixels count as the median.
+
+    Returns
+    -------
+    ndarray of float64, (Y, X)
+        In the unit of the image, about 0 where nothing stands out.
+
+    Raises
+    ------
+    AxesError
+        If the array does not have two axes.
+    StatisticsError
+        If no pixel is finite.
+    """
+    filled, _ = _filled(plane)
+    fine, wide = (scipy.ndimage.gaussian_filter(filled, sigma) for sigma in _DETAIL_SIGMAS)
+    return np.asarray(fine - wide, np.float64)
 
 
 def noise(plane: NDArray[Any]) -> float:

@@ -10,6 +10,7 @@ from l2l_core.images.appearance import (
     SPECTRUM_EDGES,
     contrast,
     describe,
+    details,
     noise,
     spectrum,
 )
@@ -179,3 +180,16 @@ def test_a_blank_plane_of_a_stack_does_not_count():
 def test_an_image_of_nan_alone_is_an_error_with_its_path():
     with pytest.raises(StatisticsError, match=r"cell\.tif: no pixel is finite"):
         describe(from_array(np.full((8, 8), np.nan), "YX", path="cell.tif"))
+
+
+def test_details_are_what_is_neither_noise_nor_haze():
+    y, x = np.indices((128, 128))
+    kept, haze = np.sin(2 * np.pi * x / 12), np.sin(2 * np.pi * y / 128)
+    noise_ = np.random.default_rng(3).normal(size=(128, 128))
+    found = details(100 + kept + 3 * haze + 0.5 * noise_)
+    middle = (slice(30, -30),) * 2
+    assert np.corrcoef(found[middle].ravel(), kept[middle].ravel())[0, 1] > 0.9
+    assert abs(np.corrcoef(found[middle].ravel(), haze[middle].ravel())[0, 1]) < 0.3
+    assert np.isfinite(details(np.where(noise_ > 2, np.nan, noise_))).all()
+    with pytest.raises(AxesError):
+        details(np.zeros((2, 5, 5)))
