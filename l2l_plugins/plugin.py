@@ -202,6 +202,13 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         summary="Pearson's correlation coefficient",
     )
     yield MetricInfo(
+        name="micro_ssim",
+        target="l2l_plugins.metrics.micro_ssim:MicroSsim",
+        summary="Structural similarity after background and brightness were matched",
+        requires=("microssim",),
+        install="label2label[microssim]",
+    )
+    yield MetricInfo(
         name="michelson_contrast",
         target="l2l_plugins.metrics.contrasts:MichelsonContrast",
         summary="How far the brightest pixels stand above the rest, after a Gaussian filter",

@@ -1,8 +1,10 @@
 """Every built-in metric passes the suite that a third party's has to pass."""
 
+from importlib.util import find_spec
 from math import inf
 
 import numpy as np
+import pytest
 
 from l2l_core.components.registry import registry
 from l2l_core.testing.metric_suite import MetricSuite
@@ -51,6 +53,12 @@ class TestPearson(MetricSuite):
     component = ("metric", "pearson")
     perfect = 1.0
     symmetric = True
+
+
+@pytest.mark.skipif(find_spec("microssim") is None, reason="microssim is not installed")
+class TestMicroSsim(MetricSuite):
+    component = ("metric", "micro_ssim")
+    perfect = 1.0
 
 
 class TestMichelsonContrast(MetricSuite):
