@@ -13,6 +13,9 @@ import os
 import shutil
 import sys
 import threading
+from pathlib import Path
+
+_TRIES = 5
 
 
 def main(address: str, name: str, folder: str, threads: str) -> None:
@@ -35,8 +38,12 @@ def main(address: str, name: str, folder: str, threads: str) -> None:
 
 def _end_with_the_input(folder: str) -> None:
     if not sys.stdin.buffer.read():
-        # The program was killed: nobody else is left to clear up after it.
-        shutil.rmtree(folder, ignore_errors=True)
+        # The program was killed: nobody else is left to clear up after it.  Each worker tries, and
+        # may be in another's way.
+        for _ in range(_TRIES):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not Path(folder).exists():
+                break
     # What is under way may be cut off anywhere; waiting for it would serve nobody.
     os._exit(0)
 

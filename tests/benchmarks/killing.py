@@ -270,8 +270,7 @@ def kill_again_and_again(victim, expected, rng, findings, most=1000):
         if victim.setting.workers and rng.random() < 2 / 3:
             _kill_a_worker(victim, process, rng, findings, first)
             continue
-        _kill(victim, process, findings, first)
-        process = victim.begin()
+        process = _kill(victim, process, findings, first)
     _until(victim, process, None)
     victim.judge(expected, findings)
     victim.forget()
@@ -322,6 +321,7 @@ def _workers(process):
 
 
 def _kill(victim, process, findings, first):
+    """Kill a run, and return the one that goes on, at once."""
     try:
         children = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -329,12 +329,14 @@ def _kill(victim, process, findings, first):
     process.kill()
     start = time.monotonic()
     process.wait()
+    _count(victim, findings, first, "kills")
+    following = victim.begin()
     alive = psutil.wait_procs(children, timeout=_ORPHANS)[1]
     findings.longest_ending = max(findings.longest_ending, time.monotonic() - start)
     for orphan in alive:
         findings.orphans.append(f"process {orphan.pid}")
         orphan.kill()
-    _count(victim, findings, first, "kills")
+    return following
 
 
 def _kill_a_worker(victim, process, rng, findings, first):
