@@ -1,0 +1,356 @@
+"""Repeated cross-validation by image, never by patch: what a method does to images it never saw.
+
+For each number of images and each repetition, so many images are drawn from all and divided into
+folds.  What is held out of a fold is restored by what learnt from the others, and scored against
+the benchmark.  All methods meet the same folds.
+
+A fold that was finished is not trained again, and one that was stopped goes on where its run can.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import define
+
+from l2l_core.components.training import Events
+from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
+from l2l_core.data.fingerprints import fingerprint
+from l2l_core.data.pairs import find_pairs
+from l2l_core.errors import ConfigError, Interrupted, OptionsError, RunError
+from l2l_core.images.replacing import replacing
+from l2l_core.models.facts import plain, to_json
+from l2l_core.workflows.fold_images import FoldImages, refuse_copies
+from l2l_core.workflows.fold_methods import Method, find_methods, settings_of
+from l2l_core.workflows.fold_report import About, Files, write_results
+from l2l_core.workflows.fold_scores import DEFAULT_METRICS, choose_metrics
+from l2l_core.workflows.fold_summary import Summary, summarize
+from l2l_core.workflows.fold_work import Fold, FoldWork, Task
+from l2l_core.workflows.folds import check_plan, default_repeats, draw_folds, scaled_epochs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from l2l_core.config import RunConfig
+    from l2l_core.workflows.fold_scores import ChosenMetric
+
+FORMAT_VERSION = 1
+PLAN = "plan.json"
+
+
+@define(frozen=True, kw_only=True)
+class CrossValidation:
+    """What is cross-validated, and how.
+
+    Parameters
+    ----------
+    folds : int
+        Into how many parts the images that were drawn are divided.
+    images : tuple of int
+        How many images (groups) are drawn; all, once, where it is empty.
+    repeats : int
+        Cross-validations for each number of images; 0 for more of them the fewer the images, see
+        :func:`~l2l_core.workflows.folds.default_repeats`.
+    seed : int
+        Of draws and folds; training has the configuration's own.
+    losses, variants, filters : tuple of str
+        Methods, see :func:`~l2l_core.workflows.fold_methods.find_methods`.
+    metrics : tuple of str
+        By name, with options as in ``"ms_ssim:preset='paper-5'"``; the first one tunes filters.
+    train : bool
+        Whether anything is trained at all.
+    scale_epochs : bool
+        Whether ``train.epochs`` is meant for all images, and is lowered in proportion to what is
+        drawn; as it stands for any number otherwise.
+    """
+
+    folds: int = 8
+    images: tuple[int, ...] = ()
+    repeats: int = 0
+    seed: int = 1
+    losses: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+    train: bool = True
+    scale_epochs: bool = True
+
+
+@define(frozen=True)
+class CrossValidated:
+    """What a cross-validation came to.
+
+    Parameters
+    ----------
+    files : Files
+        What was written.
+    summary : Summary
+        Changes with their intervals, and paired tests.
+    """
+
+    files: Files
+    summary: Summary
+
+
+def crossvalidate(
+    config: str | Path,
+    out: str | Path,
+    plan: CrossValidation | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    display: Events | None = None,
+) -> CrossValidated:
+    """Cross-validate the methods of a plan on the pairs of a configuration.
+
+    Parameters
+    ----------
+    config : str or Path
+        TOML file, as for training.
+    out : str or Path
+        Folder to make.
+    plan : CrossValidation, optional
+    overrides : sequence of str, optional
+        Changes to the configuration, for all methods.
+    resume : bool, optional
+        Whether what is in the folder goes on.  Methods, numbers of images and repetitions may
+        differ from those before; configuration, images, folds, seed and metrics may not.
+    display : Events, optional
+        Told what goes on.
+
+    Returns
+    -------
+    CrossValidated
+
+    Raises
+    ------
+    ConfigError, OptionsError
+        If configuration, methods or metrics are wrong.
+    DataError, ImageError
+        If there are too few images for the folds, one is in two groups, or cannot be used.
+    RunError
+        If there is something in the folder that is not gone on with, or cannot be.
+    Interrupted
+        If the user stopped it; says what is on disk.
+    """
+    plan = plan or CrossValidation()
+    display = display or Events()
+    work = _Work(Path(config), Path(out), plan, tuple(overrides), display)
+    work.claim(resume)
+    rows = work.rows()
+    summary = summarize(rows, work.metrics)
+    files = write_results(Path(out), rows, summary, work.about())
+    display.message(f"wrote the report {files.report}")
+    return CrossValidated(files, summary)
+
+
+class _Work:
+    """A cross-validation whose plan, methods and images are known to be sound."""
+
+    def __init__(
+        self,
+        config: Path,
+        out: Path,
+        plan: CrossValidation,
+        overrides: tuple[str, ...],
+        display: Events,
+    ) -> None:
+        self.config, self.out, self.plan, self.display = config, out, plan, display
+        self.overrides = overrides
+        self.text = read_text(config)
+        self.tables = apply_overrides(parse_toml(self.text, str(config)), overrides)
+        self.settings = parse_config(self.tables, str(config))
+        self.metrics: tuple[ChosenMetric, ...] = choose_metrics(plan.metrics)
+        self.methods = find_methods(
+            self.tables,
+            str(config),
+            losses=plan.losses,
+            variants=plan.variants,
+            filters=plan.filters,
+            train=plan.train,
+        )
+        self.images = self._open(self.settings)
+        self.groups = len(self.images.groups)
+        self.numbers = tuple(dict.fromkeys(plan.images)) or (self.groups,)
+        check_plan(self.groups, self.numbers, plan.folds)
+        if plan.repeats < 0:
+            raise OptionsError(f"there are {plan.repeats} repeats; expected 1 or more, 0 for auto")
+        self.own_images = {
+            method.label: self._images_of(method) for method in self.methods if not method.filter
+        }
+        self.prints = self._fingerprints()
+        refuse_copies([self.images, *self.own_images.values()], self.prints)
+        # Folds that a gap leaves nothing to train on are found before there is a folder.
+        self.tasks = list(self._tasks())
+
+    def _open(self, settings: RunConfig) -> FoldImages:
+        return FoldImages(find_pairs(settings.data, self.config.resolve().parent), settings)
+
+    def _images_of(self, method: Method) -> FoldImages:
+        """Return what a training learns from, whose targets may be its own."""
+        settings = settings_of(method, self.tables, str(self.config))
+        data = self.settings.data
+        if (settings.data.target, settings.data.target_select) == (data.target, data.target_select):
+            return self.images
+        found = self._open(settings)
+        mine, theirs = (
+            [[pair.input.info.path for pair in group.pairs] for group in one.groups]
+            for one in (found, self.images)
+        )
+        if mine != theirs:
+            raise ConfigError(
+                f"the variant {method.label!r} has other pairs, or pairs that belong together "
+                "otherwise; give each input one target of its own"
+            )
+        return found
+
+    def _fingerprints(self) -> dict[str, str]:
+        every = [self.images, *self.own_images.values()]
+        paths = [
+            image.info.path
+            for one in every
+            for group in one.groups
+            for pair in group.pairs
+            for image in (pair.input, pair.target)
+        ]
+        return {path: fingerprint(Path(path))["sha256"] for path in dict.fromkeys(paths)}
+
+    def claim(self, resume: bool) -> None:
+        """Make the folder, or see to it that it is the one of this cross-validation."""
+        path = self.out / PLAN
+        now = self._facts()
+        if not path.is_file() or not resume:
+            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+                holds = "holds a cross-validation" if path.is_file() else "is not empty"
+                remedy = "go on with it by --resume, or " if path.is_file() else ""
+                raise RunError(f"{self.out} {holds}; {remedy}choose another folder with --out")
+            with replacing(path) as new:
+                new.write_text(to_json(now), encoding="utf-8")
+            (self.out / "config.toml").write_text(self.text, encoding="utf-8")
+            return
+        try:
+            began: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} is damaged: {error}; begin anew with another --out") from error
+        changed = [key for key in now if began.get(key) != now[key]]
+        if changed:
+            raise RunError(
+                f"the cross-validation in {self.out} cannot go on: {', '.join(changed)} differ "
+                "from what it began with; put that back, or begin another one with another --out"
+            )
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what may not change while a cross-validation goes on."""
+        base = self.config.resolve().parent
+        config = resolved(self.settings)
+        # A free choice for a run, too.
+        del config["restorer"]["device"]
+        facts = {
+            "format_version": FORMAT_VERSION,
+            "config": config,
+            "folds": self.plan.folds,
+            "seed": self.plan.seed,
+            "scale_epochs": self.plan.scale_epochs,
+            "metrics": [one.label for one in self.metrics],
+            "groups": [group.name for group in self.images.groups],
+            "data": {
+                Path(path).relative_to(base).as_posix()
+                if Path(path).is_relative_to(base)
+                else path: self.prints[path]
+                for pair in self.images.groups
+                for one in pair.pairs
+                for path in (one.input.info.path, one.target.info.path)
+            },
+        }
+        found: dict[str, Any] = plain(facts)
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Work at all folds, and return the rows of all of them."""
+        self._warn()
+        tasks = self.tasks
+        work = FoldWork(self.out, self.config, self.overrides, self.metrics, self.display)
+        found: list[dict[str, Any]] = []
+        done = 0
+        try:
+            for task in tasks:
+                rows = work.finished(task)
+                if rows is None:
+                    fold = task.fold
+                    self.display.message(
+                        f"{fold.images} images, repetition {fold.repeat}, fold {fold.number} of "
+                        f"{self.plan.folds}: {task.method.label} ({done + 1} of {len(tasks)})"
+                    )
+                    rows = work.work(task)
+                found += rows
+                done += 1
+        except (KeyboardInterrupt, Interrupted):
+            raise Interrupted(
+                f"Interrupted: {done} of {len(tasks)} folds are finished and safe in {self.out}. "
+                "The same command with --resume goes on."
+            ) from None
+        return found
+
+    def _warn(self) -> None:
+        """Tell what no check can find out."""
+        starts = {task.settings.train.start_from for task in self.tasks if task.settings}
+        for where in sorted(starts - {""}):
+            self.display.message(
+                f"training starts from the weights of {where}: where these have seen the images, "
+                "nothing is held out of them"
+            )
+
+    def _tasks(self) -> Iterator[Task]:
+        """Yield every method on every fold; nothing is read for it."""
+        for number in self.numbers:
+            settings = {method.label: self._settings(method, number) for method in self.methods}
+            for fold in self._folds(number):
+                for method in self.methods:
+                    own = self.own_images.get(method.label, self.images)
+                    learns = fold.training
+                    if own is not self.images:
+                        learns = own.training(fold.chosen, fold.out)
+                    yield Task(fold, method, settings[method.label], learns)
+
+    def _folds(self, number: int) -> Iterator[Fold]:
+        for repeat in range(self.plan.repeats or default_repeats(self.groups, number)):
+            parts = draw_folds(
+                self.groups, number, self.plan.folds, repeat=repeat, seed=self.plan.seed
+            )
+            for index, out in enumerate(parts):
+                chosen = tuple(i for part in parts if part is not out for i in part)
+                yield Fold(
+                    images=number,
+                    repeat=repeat + 1,
+                    number=index + 1,
+                    chosen=chosen,
+                    out=out,
+                    training=self.images.training(chosen, out),
+                    held=self.images.held(out),
+                )
+
+    def _settings(self, method: Method, number: int) -> RunConfig | None:
+        """Return the configuration of a training with its epochs, None for a filter."""
+        if method.filter:
+            return None
+        where = str(self.config)
+        settings = settings_of(method, self.tables, where)
+        if not self.plan.scale_epochs:
+            return settings
+        epochs = scaled_epochs(settings.train.epochs, self.groups, number)
+        return settings_of(method, self.tables, where, [f"train.epochs={epochs}"])
+
+    def about(self) -> About:
+        """Return what a reader of the results has to know."""
+        return About(
+            config=self.text,
+            overrides=self.overrides,
+            folds=self.plan.folds,
+            groups=self.groups,
+            seed=self.plan.seed,
+            trained=any(not method.filter for method in self.methods),
+            epochs=self.settings.train.epochs if self.plan.scale_epochs else None,
+            tuned_by=self.metrics[0].title if any(one.grid for one in self.methods) else "",
+        )

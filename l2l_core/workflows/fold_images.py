@@ -1,0 +1,170 @@
+"""The images of a cross-validation: in groups that are held out as a whole, or in blocks of one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve
+
+from l2l_core.data.pairs import Pair, PairSet
+from l2l_core.data.splits import Region, block_axis, narrowed, patch_sides
+from l2l_core.errors import DataError
+from l2l_core.workflows.folds import runs_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from l2l_core.config import RunConfig
+
+
+@define(frozen=True, eq=False)
+class Group:
+    """What is held out together.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    pairs : tuple of Pair
+        What is restored and scored where the group is held out: whole images, or one block.
+    owner : str
+        Whose pixels they are; blocks of one image have one owner.
+    block : int
+        Which block of the owner's, -1 for whole images.
+    """
+
+    name: str
+    pairs: tuple[Pair, ...]
+    owner: str
+    block: int = -1
+
+
+class FoldImages:
+    """All pairs of a configuration in groups, and what of them may train beside what is held out.
+
+    Parameters
+    ----------
+    pairs : PairSet
+    config : RunConfig
+        Its ``data.group`` says what a group is, ``data.gap`` how far blocks that train keep off.
+
+    Raises
+    ------
+    DataError
+        If an image lacks the axis that blocks lie along.
+    """
+
+    def __init__(self, pairs: PairSet, config: RunConfig) -> None:
+        self._pairs, self._gap = pairs.pairs, config.data.gap
+        self._axis, self._length, self._shortest = "", 0, 1
+        if re.match(r"[A-Za-z]:", config.data.group):
+            self._axis, self._length = block_axis(config.data.group)
+            self._shortest = patch_sides(config.patches.shape)[self._axis]
+        self.groups = tuple(self._blocks() if self._axis else self._whole())
+
+    def _whole(self) -> Iterable[Group]:
+        found: dict[str, list[Pair]] = {}
+        for pair in self._pairs:
+            found.setdefault(pair.group, []).append(pair)
+        for owner, pairs in found.items():
+            further = f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
+            yield Group(f"{pairs[0].name}{further}", tuple(pairs), owner)
+
+    def _blocks(self) -> Iterable[Group]:
+        found: dict[tuple[str, int], list[Pair]] = {}
+        axis, length = self._axis, self._length
+        for pair in self._pairs:
+            if axis not in pair.input.axes:
+                raise DataError(
+                    f"data.group = '{axis}:{length}' divides along {axis}, but "
+                    f"{pair.input.info.path} has the axes {pair.input.axes}"
+                )
+            size = pair.sizes[axis]
+            for block in range(-(-size // length)):
+                run = range(block * length, min(size, (block + 1) * length))
+                found.setdefault((pair.group, block), []).append(self._part(pair, run))
+        for (owner, block), pairs in found.items():
+            yield Group(pairs[0].name, tuple(pairs), owner, block)
+
+    def _part(self, pair: Pair, run: range) -> Pair:
+        whole = Region.whole(pair)
+        region = evolve(whole, box={**whole.box, self._axis: run})
+        place = f"{self._axis} {run[0]} to {run[-1]}"
+        return Pair(
+            name=f"{pair.name}, {place}",
+            input=narrowed(pair.input, [region]),
+            target=narrowed(pair.target, [region]),
+            # Places alone: pairs of one image that are cut alike stay together.
+            group=f"{pair.group}, {place}",
+        )
+
+    def held(self, chosen: Iterable[int]) -> tuple[tuple[Group, Pair], ...]:
+        """Return what is restored and scored of these groups."""
+        return tuple((self.groups[i], pair) for i in chosen for pair in self.groups[i].pairs)
+
+    def training(self, chosen: Collection[int], held: Collection[int]) -> PairSet:
+        """Return what trains: the chosen groups, less what lies within the gap of held-out blocks.
+
+        Neighbouring blocks that train are one image.
+
+        Raises
+        ------
+        DataError
+            If the gap leaves nothing that is as long as a patch.
+        """
+        if not self._axis:
+            kept = {id(pair) for i in chosen for pair in self.groups[i].pairs}
+            return PairSet(tuple(pair for pair in self._pairs if id(pair) in kept))
+        found = []
+        for pair in self._pairs:
+            runs = runs_beside(
+                pair.sizes[self._axis],
+                self._length,
+                self._blocks_of(pair.group, chosen),
+                self._blocks_of(pair.group, held),
+                self._gap,
+            )
+            found += [self._part(pair, run) for run in runs if len(run) >= self._shortest]
+        if not found:
+            raise DataError(
+                f"data.group = '{self._axis}:{self._length}' with data.gap = {self._gap} leaves "
+                f"nothing that is {self._shortest} long to train on beside a held-out block; make "
+                "the blocks longer, the gap smaller, or take more images"
+            )
+        return PairSet(tuple(found))
+
+    def _blocks_of(self, owner: str, chosen: Collection[int]) -> set[int]:
+        return {self.groups[i].block for i in chosen if self.groups[i].owner == owner}
+
+
+def refuse_copies(images: Sequence[FoldImages], prints: Mapping[str, str]) -> None:
+    """Refuse an image that belongs to two groups, by its content: it would be on both sides.
+
+    Parameters
+    ----------
+    images : sequence of FoldImages
+        With the same groups in the same order.
+    prints : mapping
+        For the path of each file what tells its content.
+
+    Raises
+    ------
+    DataError
+        If the files of two owners are equal, or the same.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for one in images:
+        for group, first in zip(one.groups, images[0].groups, strict=True):
+            for pair in group.pairs:
+                for path in (pair.input.info.path, pair.target.info.path):
+                    owner, other = seen.setdefault(prints[path], (first.owner, path))
+                    if owner != first.owner:
+                        said = (
+                            f"{path} is in two groups" if other == path
+                            else f"{other} and {path} have the same content"
+                        )  # fmt: skip
+                        raise DataError(
+                            f"{said}, so that one image would be trained on and held out; leave "
+                            "one out, or give both one group (data.group = 'column:...')"
+                        )
