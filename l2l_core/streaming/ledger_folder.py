@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOCK, HOLDER, STATE = "lock", "holder.json", ".state"
 STATE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
-_NAMES = rf"manifest\.json|ledger\.jsonl|{STATE_NAME}\.state"
+_NAMES = rf"manifest\.json|ledger\.jsonl|summary\.tsv|{STATE_NAME}\.state"
 _OURS = re.compile(rf"{_NAMES}|\.({_NAMES})\.[0-9a-f]+\.part")
 _LOCK_NAMES = {LOCK, HOLDER}
 

@@ -14,7 +14,12 @@ from l2l_core.streaming.jobs import ImageJob
 from l2l_core.streaming.ledger import Ledger
 from l2l_core.workflows.model import Model
 from l2l_core.workflows.restoration import Restored, RestoreOptions, Watcher
-from l2l_core.workflows.restore_places import Target, Targets, output_places
+from l2l_core.workflows.restore_places import (
+    Target,
+    Targets,
+    output_places,
+    refuse_ledger_inside,
+)
 from l2l_core.workflows.streamed import StreamedRun
 from l2l_core.workflows.streamed_plan import Facts, plan_image
 from l2l_core.workflows.streamed_stores import (
@@ -159,7 +164,9 @@ class Batch:
     def _folder(self) -> Path:
         """Return the folder of the ledger: beside a local output, or where the user says."""
         if self.execution.ledger is not None:
-            return Path(self.execution.ledger).expanduser()
+            folder = Path(self.execution.ledger).expanduser()
+            refuse_ledger_inside(folder, self.targets)
+            return folder
         if not isinstance(self.out, Path):
             raise OutputError(
                 f"{self.out} is not on this computer, and the ledger, which says what of it is "

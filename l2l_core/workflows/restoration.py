@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from attrs import define, field, validators
+from attrs import define, field
 
+from l2l_core.errors import OptionsError
 from l2l_core.images.ome_zarr_metadata import COMPRESSIONS, VERSIONS
 
 NOT_A_MEASUREMENT = (
     "Restored by a trained or fixed method: intensities are no measure of amounts, and thin "
     "structure may be filled in."
 )
+
+
+def _one_of(*choices: str | None) -> Any:
+    """Return a validator that names what there is to choose from."""
+
+    def validate(_: Any, field: Any, value: Any) -> None:
+        if value not in choices:
+            names = ", ".join(choice for choice in choices if choice is not None)
+            raise OptionsError(f"{field.name} is {value!r}; expected one of {names}")
+
+    return validate
+
+
+def _is_level(_: Any, field: Any, value: Any) -> None:
+    if not isinstance(value, int) or value < 0:
+        raise OptionsError(f"{field.name} is {value!r}; expected a number from 0 on")
 
 
 @define(frozen=True, kw_only=True)
@@ -43,21 +60,28 @@ class RestoreOptions:
         Of a zarr store.
     version : {"0.4", "0.5"}, optional
         Of OME-Zarr; the input's by default, and 0.5 where it is none.
+
+    Raises
+    ------
+    OptionsError
+        If there is no such choice.
     """
 
     axes: str | None = None
     channel: str | None = None
-    level: int = field(default=0, validator=validators.ge(0))
-    dtype: Literal["float32", "uint16", "uint8"] = "float32"
-    statistics: Literal["image", "model"] | None = None
+    level: int = field(default=0, validator=_is_level)
+    dtype: Literal["float32", "uint16", "uint8"] = field(
+        default="float32", validator=_one_of("float32", "uint16", "uint8")
+    )
+    statistics: Literal["image", "model"] | None = field(
+        default=None, validator=_one_of("image", "model", None)
+    )
     ignore: float | None = None
     tile: int | None = None
     all_outputs: bool = False
     unit: int | None = None
-    compression: str = field(default=COMPRESSIONS[0], validator=validators.in_(COMPRESSIONS))
-    version: str | None = field(
-        default=None, validator=validators.optional(validators.in_(VERSIONS))
-    )
+    compression: str = field(default=COMPRESSIONS[0], validator=_one_of(*COMPRESSIONS))
+    version: str | None = field(default=None, validator=_one_of(*VERSIONS, None))
 
 
 @define(frozen=True)

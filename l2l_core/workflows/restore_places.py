@@ -152,6 +152,23 @@ def refuse_clashes(targets: Targets, model: Model, *, all_outputs: bool) -> None
     _check(targets, [as_place(place) for place in made])
 
 
+def refuse_ledger_inside(folder: Path, targets: Targets) -> None:
+    """Refuse a ledger that would lie in an image or a restoration, which are no place for it.
+
+    Raises
+    ------
+    OutputError
+        If it would.
+    """
+    places = [place for target in targets.images for place in (target.source, target.out)]
+    places += [place for pair in targets.collections for place in (pair[0].place, pair[1])]
+    for place in places:
+        if _resolved(folder) == _resolved(place) or _inside(_resolved(folder), _resolved(place)):
+            raise OutputError(
+                f"the ledger {folder} would lie in {place}; give --ledger a folder beside it"
+            )
+
+
 def _targets(pairs: Sequence[tuple[Place, Place]]) -> Targets:
     images: dict[str, Target] = {}
     collections = []

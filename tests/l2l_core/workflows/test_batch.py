@@ -288,6 +288,15 @@ def test_a_changed_image_of_a_batch_is_named_and_the_others_are_restored(toy, fo
     )
 
 
+def test_a_batch_that_was_killed_while_it_began_anew_begins_anew(toy, folder, tmp_path):
+    restore_files(toy(), [folder], tmp_path / "out", unit=UNIT)
+    ledger = tmp_path / "out.l2l"
+    (ledger / "ledger.jsonl").write_bytes(b"")
+    (ledger / "manifest.json").unlink()
+    results = restore_files(toy(), [folder], tmp_path / "out", unit=UNIT)
+    assert [result.skipped for result in results] == [True, True, True, False]
+
+
 def test_a_batch_with_other_options_is_refused_as_a_whole(toy, folder, tmp_path):
     restore_files(toy(), [folder], tmp_path / "out", unit=UNIT)
     with pytest.raises(OutputError, match="the options are others"):

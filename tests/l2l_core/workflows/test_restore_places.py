@@ -128,6 +128,14 @@ def test_a_url_is_compared_as_one():
         find_targets(["memory://b/a.zarr"], "memory://b/a.zarr/out.zarr", OPTIONS)
 
 
+@pytest.mark.parametrize("place", ["a.zarr", "a.zarr/ledger", "out.zarr", "out.zarr/ledger"])
+def test_a_ledger_lies_in_no_image(place, toy, images):
+    with pytest.raises(OutputError, match="give --ledger a folder beside it"):
+        restore_file(toy(), images / "a.zarr", images / "out.zarr", ledger=images / place)
+    assert not (images / "out.zarr").exists()
+    assert not (images / "a.zarr" / "ledger").exists()
+
+
 def test_nothing_to_restore(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no image"):
