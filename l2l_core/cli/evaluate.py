@@ -1,4 +1,4 @@
-"""``l2l evaluate``: metrics of an image against a reference."""
+"""``l2l evaluate``: metrics of an image, as a rule against a reference."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from l2l_core.components.registry import registry
 
 @click.command()
 @click.argument("image", type=click.Path())
-@click.option("--reference", required=True, type=click.Path(), help="Image to compare with.")
 @click.option(
-    "--metrics", default="", help="Names, separated by commas; all built-in ones by default."
+    "--reference",
+    type=click.Path(),
+    help="Image to compare with: benchmark, raw image or truth. Without it, metrics of one image.",
+)
+@click.option(
+    "--metrics",
+    default="",
+    help="Names, separated by commas, with options behind colons, as in ms_ssim:scales=5; the "
+    "usual ones by default. 'l2l plugins list' shows all.",
 )
 @click.option(
     "--data-range",
@@ -28,19 +35,19 @@ from l2l_core.components.registry import registry
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(
     image: str,
-    reference: str,
+    reference: str | None,
     metrics: str,
     data_range: float | None,
     fit_gain: bool,
     axes: str | None,
     as_json: bool,
 ) -> None:
-    """Score IMAGE against a reference, plane by plane.
+    """Score IMAGE, as a rule against a reference, plane by plane.
 
-    The data range that PSNR and SSIM are relative to is printed with the numbers, and what gain
-    and offset were fitted.
+    The data range that PSNR and SSIM are relative to is printed with the numbers, which metrics
+    make use of it, and what gain and offset were fitted.
     """
-    from l2l_core.workflows.evaluate import evaluate
+    from l2l_core.workflows.evaluate import evaluate, metric_name
 
     scores = evaluate(
         image,
@@ -54,20 +61,23 @@ def command(
         say_json({"image": image, "reference": reference, **scores.to_dict()})
         return
     planes = len(scores.gains)
-    rows = [("metric", "mean", "std" if planes > 1 else "", "better")]
+    rows = [("metric", "mean", "std" if planes > 1 else "", "better", "data range")]
+    span = "none" if scores.data_range is None else f"{scores.data_range:g}"
     for name in scores.values:
-        info = registry().find("metric", name).info
+        info = registry().find("metric", metric_name(name)).info
+        unused = getattr(info, "data_range", "unused") == "unused"
         rows.append(
             (
                 name,
                 f"{scores.mean(name):.4f}",
                 f"{scores.deviation(name):.4f}" if planes > 1 else "",
                 "higher" if getattr(info, "higher_is_better", True) else "lower",
+                "not used" if unused else span,
             )
         )
     say(columns(rows, indent=0))
     say(f"over {planes} plane{'s' * (planes > 1)}")
-    say(f"data range {scores.data_range:g} ({scores.data_range_source})")
+    say(f"data range {span} ({scores.data_range_source})")
     if fit_gain:
         fitted = ", ".join(
             f"{gain:.4g} x + {offset:.4g}"

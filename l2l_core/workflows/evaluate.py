@@ -1,7 +1,8 @@
-"""Score an image against a reference, plane by plane, with the data range said aloud."""
+"""Score an image, plane by plane, with the data range said aloud."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from attrs import define
 
 from l2l_core.components.factory import get
 from l2l_core.components.registry import registry
-from l2l_core.errors import ImageError
+from l2l_core.errors import ImageError, OptionsError
 from l2l_core.images.matching import fit_gain
 from l2l_core.images.reading import open_image
 
@@ -24,17 +25,21 @@ if TYPE_CHECKING:
 DEFAULT_METRICS = ("psnr", "nrmse", "ssim", "ms_ssim", "si_psnr", "pearson")
 """What is shown where nothing is asked for."""
 
+ALONE = ("michelson_contrast", "rms_contrast")
+"""What is shown of an image without a reference."""
+
 
 @define(frozen=True)
 class Scores:
-    """Metrics of an image against a reference.
+    """Metrics of an image, as a rule against a reference.
 
     Parameters
     ----------
     values : dict
         For each metric one value a plane, in the order of the file.
-    data_range : float
-        Span of the intensities that the metrics are relative to, in the reference's units.
+    data_range : float, optional
+        Span of the intensities that the metrics are relative to, in the reference's units; None
+        where there is neither a reference nor a given range.
     data_range_source : str
         Where it comes from, in words.
     gains, offsets : tuple of float
@@ -43,7 +48,7 @@ class Scores:
     """
 
     values: Mapping[str, tuple[float, ...]]
-    data_range: float
+    data_range: float | None
     data_range_source: str
     gains: tuple[float, ...]
     offsets: tuple[float, ...]
@@ -73,31 +78,60 @@ class Scores:
 
 
 def make_metrics(names: Sequence[str]) -> dict[str, Metric]:
-    """Return metrics by name, with their default options.
+    """Return metrics by name, with their default options or with those after the name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Such as ``"psnr"``, or ``"ms_ssim:scales=5:filter_size=7"``: name, and options as JSON
+        values or plain words, apart by colons.
 
     Raises
     ------
     UnknownComponentError
         If there is none of a name.
+    OptionsError
+        If a metric does not take its options.
     """
-    return {name: get("metric", name) for name in names}
+    return {name: get("metric", metric_name(name), **_options(name)) for name in names}
+
+
+def metric_name(text: str) -> str:
+    """Return the name in the registry of a metric that is given with options."""
+    return text.split(":", 1)[0].strip()
+
+
+def _options(text: str) -> dict[str, Any]:
+    options = {}
+    for part in text.split(":")[1:]:
+        key, separator, value = part.partition("=")
+        if not separator:
+            raise OptionsError(
+                f"the metric {text!r} has the option {part!r} without a value; expected "
+                "NAME=VALUE, such as ms_ssim:scales=5"
+            )
+        try:
+            options[key.strip()] = json.loads(value)
+        except ValueError:
+            options[key.strip()] = value.strip()
+    return options
 
 
 def score(
     image: NDArray[Any],
-    reference: NDArray[Any],
+    reference: NDArray[Any] | None,
     *,
     axes: str,
     metrics: Mapping[str, Metric],
     data_range: float | None = None,
     fit: bool = False,
 ) -> Scores:
-    """Score an image against a reference, plane by plane.
+    """Score an image, plane by plane.
 
     Parameters
     ----------
     image, reference : ndarray
-        Of equal shape, any real dtype, in `axes`.
+        Of equal shape, any real dtype, in `axes`; no reference for metrics of one image alone.
     axes : str
         Such as ``"ZYX"``; all but Y and X are taken plane by plane.
     metrics : mapping
@@ -112,25 +146,19 @@ def score(
     ImageError
         If the shapes differ, or the reference is constant and no data range is given.
     """
-    if image.shape != reference.shape:
+    if reference is not None and image.shape != reference.shape:
         raise ImageError(
             f"the image has the shape {image.shape} and the reference {reference.shape} "
             f"({axes}); expected equal shapes: crop or select planes so that both show one field"
         )
-    if data_range is None:
-        data_range = float(np.nanmax(reference)) - float(np.nanmin(reference))
-        source = "maximum less minimum of the reference"
-    else:
-        source = "as given"
-    if not data_range > 0:
-        raise ImageError(
-            f"the data range is {data_range:g}; expected more than 0: the reference is constant, "
-            "or the range that was given is wrong"
-        )
+    if reference is None and fit:
+        raise ImageError("a gain can be fitted to a reference alone, and none was given")
+    data_range, source = _range(reference, data_range)
     values: dict[str, list[float]] = {name: [] for name in metrics}
     gains, offsets = [], []
+    wanted: NDArray[Any] | None
     for plane, wanted in _planes(image, reference, axes):
-        gain, offset = fit_gain(plane, wanted) if fit else (1.0, 0.0)
+        gain, offset = (1.0, 0.0) if wanted is None or not fit else fit_gain(plane, wanted)
         gains.append(gain)
         offsets.append(offset)
         matched = plane.astype(np.float64) * gain + offset
@@ -145,23 +173,41 @@ def score(
     )
 
 
+def _range(reference: NDArray[Any] | None, given: float | None) -> tuple[float | None, str]:
+    """Return the data range and where it comes from."""
+    if given is None and reference is None:
+        return None, "no reference, and none given"
+    if given is not None or reference is None:
+        data_range, source = given, "as given"
+    else:
+        data_range = float(np.nanmax(reference)) - float(np.nanmin(reference))
+        source = "maximum less minimum of the reference"
+    if data_range is None or not data_range > 0:
+        raise ImageError(
+            f"the data range is {data_range:g}; expected more than 0: the reference is constant, "
+            "or the range that was given is wrong"
+        )
+    return data_range, source
+
+
 def evaluate(
     image: str | Path,
-    reference: str | Path,
+    reference: str | Path | None = None,
     *,
     metrics: Sequence[str] = (),
     data_range: float | None = None,
     fit: bool = False,
     axes: str | None = None,
 ) -> Scores:
-    """Score an image file against a reference file.
+    """Score an image file, as a rule against a reference file.
 
     Parameters
     ----------
     image, reference : str or Path
-        Images of one field.
+        Images of one field; no reference for metrics of one image alone.
     metrics : sequence of str, optional
-        Names of metrics; :data:`DEFAULT_METRICS` where empty.
+        Names of metrics, as :func:`make_metrics` takes them; where empty
+        :data:`DEFAULT_METRICS`, or :data:`ALONE` where there is no reference.
     data_range : float, optional
         By default the reference's maximum less its minimum.
     fit : bool, optional
@@ -174,7 +220,12 @@ def evaluate(
     ImageError, UnknownComponentError
         As :func:`score` and the files find it.
     """
-    made = make_metrics(metrics or available_metrics())
+    made = make_metrics(metrics or (ALONE if reference is None else available_metrics()))
+    if reference is None:
+        with open_image(image, axes=axes) as one:
+            return score(
+                one.read(), None, axes=one.axes, metrics=made, data_range=data_range, fit=fit
+            )
     with open_image(image, axes=axes) as one, open_image(reference, axes=axes) as other:
         if one.axes != other.axes:
             raise ImageError(
@@ -193,16 +244,18 @@ def available_metrics() -> tuple[str, ...]:
 
 
 def _planes(
-    image: NDArray[Any], reference: NDArray[Any], axes: str
-) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    image: NDArray[Any], reference: NDArray[Any] | None, axes: str
+) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
+    planes = _flattened(image, axes)
+    if reference is None:
+        yield from ((plane, None) for plane in planes)
+    else:
+        yield from zip(planes, _flattened(reference, axes), strict=True)
+
+
+def _flattened(image: NDArray[Any], axes: str) -> NDArray[Any]:
+    """Return an image as (planes, Y, X)."""
     order = [axis for axis in range(len(axes)) if axes[axis] not in "YX"]
     order += [axes.index("Y"), axes.index("X")]
-    yield from zip(
-        np.transpose(image, order).reshape(-1, *_yx(image, axes)),
-        np.transpose(reference, order).reshape(-1, *_yx(reference, axes)),
-        strict=True,
-    )
-
-
-def _yx(image: NDArray[Any], axes: str) -> tuple[int, int]:
-    return image.shape[axes.index("Y")], image.shape[axes.index("X")]
+    moved = np.transpose(image, order)
+    return moved.reshape(-1, *moved.shape[-2:])

@@ -65,6 +65,25 @@ def test_evaluate_prints_the_data_range_with_the_numbers(l2l, plane):
     assert found["metrics"]["pearson"]["mean"] == pytest.approx(1)
 
 
+def test_evaluate_says_which_metrics_make_use_of_the_data_range(l2l, plane):
+    _, out, _ = l2l(
+        *("evaluate", plane, "--reference", plane, "--data-range", 500),
+        *("--metrics", "ssim:filter_size=7,nrmse"),
+    )
+    rows = {line.split()[0]: line for line in out.splitlines() if line}
+    assert rows["ssim:filter_size=7"].endswith("500")
+    assert rows["nrmse"].endswith("not used")
+
+
+def test_evaluate_takes_one_image_alone(l2l, plane):
+    status, out, _ = l2l("evaluate", plane)
+    assert status == 0
+    assert "michelson_contrast" in out
+    status, _, err = l2l("evaluate", plane, "--metrics", "psnr", "--data-range", 5)
+    assert status == 1
+    assert "none was given" in err
+
+
 def test_inspect_shows_what_a_file_holds(l2l, plane):
     status, out, _ = l2l("data", "inspect", plane)
     assert status == 0

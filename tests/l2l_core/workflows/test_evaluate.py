@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from l2l_core.components.factory import get
-from l2l_core.errors import ImageError, UnknownComponentError
-from l2l_core.workflows.evaluate import evaluate, score
+from l2l_core.errors import ImageError, OptionsError, UnknownComponentError
+from l2l_core.workflows.evaluate import evaluate, make_metrics, score
 
 RNG = np.random.default_rng(2)
 REFERENCE = RNG.random((3, 24, 26)) * 50
@@ -56,3 +56,28 @@ def test_an_unknown_metric_suggests_the_nearest(tmp_path):
     np.save(tmp_path / "a.npy", IMAGE[0])
     with pytest.raises(UnknownComponentError, match="'psnr'"):
         evaluate(tmp_path / "a.npy", tmp_path / "a.npy", metrics=["pnsr"])
+
+
+def test_metrics_of_one_image_need_no_reference(tmp_path):
+    np.save(tmp_path / "a.npy", IMAGE)
+    scores = evaluate(tmp_path / "a.npy", axes="ZYX")
+    assert set(scores.values) == {"michelson_contrast", "rms_contrast"}
+    assert scores.data_range is None
+    contrast = get("metric", "rms_contrast")
+    assert scores.values["rms_contrast"] == pytest.approx([contrast(plane) for plane in IMAGE])
+    with pytest.raises(ImageError, match="none was given"):
+        evaluate(tmp_path / "a.npy", axes="ZYX", metrics=["nrmse"])
+    with pytest.raises(ImageError, match="fitted to a reference"):
+        evaluate(tmp_path / "a.npy", axes="ZYX", fit=True)
+
+
+def test_options_stand_behind_a_metrics_name():
+    made = make_metrics(["nrmse:normalization=min-max", "michelson_contrast:sample=0.01"])
+    assert list(made.values()) == [
+        get("metric", "nrmse", normalization="min-max"),
+        get("metric", "michelson_contrast", sample=0.01),
+    ]
+    with pytest.raises(OptionsError, match="without a value"):
+        make_metrics(["nrmse:mean"])
+    with pytest.raises(OptionsError, match="normalization"):
+        make_metrics(["nrmse:normalization=7"])

@@ -35,6 +35,14 @@ def test_it_is_the_ssim_after_background_and_the_best_factor():
     assert got > get("metric", "ssim")(IMAGE, REFERENCE, data_range=np.ptp(REFERENCE)) + 0.1
 
 
+def test_the_reference_is_what_the_image_is_matched_to():
+    from microssim import micro_structural_similarity
+
+    micro = get("metric", "micro_ssim")
+    assert micro(IMAGE, REFERENCE) == pytest.approx(micro_structural_similarity(REFERENCE, IMAGE))
+    assert micro(REFERENCE, IMAGE) != pytest.approx(micro(IMAGE, REFERENCE), abs=1e-6)
+
+
 def test_offsets_do_not_matter():
     micro = get("metric", "micro_ssim")
     assert micro(IMAGE + 1000, REFERENCE - 50) == pytest.approx(micro(IMAGE, REFERENCE), abs=1e-6)

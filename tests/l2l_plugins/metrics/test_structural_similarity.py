@@ -69,3 +69,22 @@ def test_a_mask_too_small_for_a_window_is_named():
 def test_opposite_images_are_below_zero():
     for name in ("ssim", "ms_ssim"):
         assert get("metric", name)(1.0 - REFERENCE, REFERENCE, data_range=1.0) < -0.5
+
+
+@pytest.mark.parametrize("scales", [1, 3, 5])
+def test_each_number_of_scales_is_that_of_another_implementation(scales):
+    torch = pytest.importorskip("torch")
+    theirs = pytest.importorskip("pytorch_msssim")
+    reference = np.random.default_rng(scales).random((176, 176))
+    image = 0.7 * reference + 0.3 * np.random.default_rng(9).random((176, 176))
+    pair = [torch.from_numpy(a)[None, None] for a in (image, reference)]
+    weights = {
+        1: [1.0],
+        3: [0.2096, 0.4659, 0.3245],
+        5: [0.0448, 0.2856, 0.3001, 0.2363, 0.1333],
+    }[scales]
+    expected = theirs.ms_ssim(*pair, data_range=1.0, weights=weights).item()
+    got = get("metric", "ms_ssim", scales=scales)(image, reference, data_range=1.0)
+    assert got == pytest.approx(expected, abs=1e-5)
+    if scales == 1:
+        assert got == pytest.approx(get("metric", "ssim")(image, reference, data_range=1.0))
