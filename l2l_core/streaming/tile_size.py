@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
@@ -196,6 +197,8 @@ def halo_share(
     return computed / prod(shape) - 1.0
 
 
+# The images of a batch are often of one size.
+@lru_cache(maxsize=64)
 def _fitted(geometry: Geometry, i: int, unit: int, wanted: int, size: int | None) -> int:
     multiple, halo = geometry.multiple[i], geometry.lattice_halo[i]
     if halo is None or is_whole(geometry.axes[i], halo, geometry):
