@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "train": "Train on pairs of images, as a configuration says",
         "restore": "Restore images with a model, or with a filter",
         "evaluate": "Score an image against a reference",
+        "crossvalidate": "Compare losses and filters on images held out",
         "model": "Show what is known of a model; import and export CARE models",
     },
     "Prepare": {
