@@ -39,6 +39,12 @@ def l2l_restorers() -> Iterator[RestorerInfo]:
         supervision="none",
     )
     yield RestorerInfo(
+        name="remove_hot_pixels",
+        target="l2l_plugins.restorers.remove_hot_pixels:RemoveHotPixels",
+        summary="Removal of hot pixels of a detector, nothing else",
+        supervision="none",
+    )
+    yield RestorerInfo(
         name="nonlocal_means",
         target="l2l_plugins.restorers.nonlocal_means:NonlocalMeans",
         summary="Non-local means, against noise where patterns repeat",

@@ -28,9 +28,10 @@ def command() -> None:
 @click.option("--level", type=click.IntRange(min=0), default=0, help="Level of a pyramid.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def inspect_(paths: tuple[str, ...], axes: str | None, level: int, as_json: bool) -> None:
-    """Show axes, shape, pixel size, percentiles and saturation of images.
+    """Show axes, shape, pixel size, percentiles, saturation and hot pixels of images.
 
-    PATH is an image, a folder or a glob.  Percentiles are exact, over all pixels of a channel.
+    PATH is an image, a folder or a glob.  Percentiles are exact, over all pixels of a channel; hot
+    pixels are counted in up to 16 planes.
     """
     from l2l_core.images.reading import list_images
     from l2l_core.workflows.inspection import inspect
@@ -58,7 +59,7 @@ def _described(one: Inspection) -> list[str]:
     for index, channel in enumerate(one.to_dict()["channels"]):
         if not rows:
             heads = (f"p{p}" for p in channel["percentiles"])
-            rows.append(("channel", "min", *heads, "max", "mean", "std", "saturated"))
+            rows.append(("channel", "min", *heads, "max", "mean", "std", "saturated", "hot"))
         if not channel["pixels"]:
             continue
         rows.append(
@@ -70,6 +71,7 @@ def _described(one: Inspection) -> list[str]:
                 f"{channel['mean']:.5g}",
                 f"{channel['std']:.5g}",
                 f"{100 * channel['saturated']:.2f} %",
+                str(channel["hot_pixels"]["count"]),
             )
         )
     return [info.path, *columns(facts), *columns(rows)]

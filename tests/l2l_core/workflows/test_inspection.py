@@ -28,3 +28,13 @@ def test_an_image_of_nan_alone_has_no_statistics_and_valid_json(tmp_path):
     assert channel["pixels"] == 0
     assert channel["mean"] is None
     json.dumps(channel, allow_nan=False)
+
+
+def test_hot_pixels_are_counted_by_channel_in_up_to_sixteen_planes(tmp_path):
+    pixels = np.random.default_rng(6).poisson(40, (20, 2, 24, 25)).astype(np.uint16)
+    pixels[:, 1, 5, 6] = 9000
+    write_image(tmp_path / "x.ome.tif", pixels, "ZCYX")
+    found = inspect(tmp_path / "x.ome.tif").to_dict()["channels"]
+    assert found[0]["hot_pixels"] == {"count": 0, "pixels": 16 * 24 * 25, "share": 0.0}
+    assert found[1]["hot_pixels"]["count"] == 16
+    assert found[1]["hot_pixels"]["share"] == 1 / 600
