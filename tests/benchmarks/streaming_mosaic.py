@@ -25,24 +25,12 @@ def measure(repeats, *, side=32768, planned=1_000_000, unit=4096):
         started = time.monotonic()
         mosaic(place / "mosaic.zarr", (side, side), part=unit)
         made = time.monotonic() - started
-        size, seconds = peak(
-            [
-                sys.executable,
-                "-m",
-                "l2l_core.cli.main",
-                "restore",
-                "gaussian:sigma=2",
-                str(place / "mosaic.zarr"),
-                "--out",
-                str(place / "restored.zarr"),
-                "--dtype",
-                "uint16",
-                "--unit",
-                str(unit),
-            ]
-        )
-        stored = sum(p.stat().st_size for p in (place / "restored.zarr").rglob("*") if p.is_file())
-        files = sum(1 for p in (place / "restored.zarr").rglob("*") if p.is_file())
+        out = place / "restored.zarr"
+        command = ["-m", "l2l_core.cli.main", "restore", "gaussian:sigma=2", place / "mosaic.zarr"]
+        command += ["--out", out, "--dtype", "uint16", "--unit", unit]
+        size, seconds = peak([sys.executable, *map(str, command)])
+        written = [path for path in out.rglob("*") if path.is_file()]
+        stored, files = sum(path.stat().st_size for path in written), len(written)
         plan = _plan(planned, place)
     pixels = side * side
     return Result(
@@ -63,8 +51,8 @@ def measure(repeats, *, side=32768, planned=1_000_000, unit=4096):
             [
                 "a ledger of as many lines",
                 (
-                    f"{plan['ledger_mb']:.1f} MB; {plan['append_ms']:.2f} ms a line, flushed to the "
-                    f"disk; opened again in {plan['opening']:.1f} s"
+                    f"{plan['ledger_mb']:.1f} MB; {plan['append_ms']:.2f} ms a line, flushed; "
+                    f"opened again in {plan['opening']:.1f} s"
                 ),
             ],
             [
