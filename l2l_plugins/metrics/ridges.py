@@ -112,22 +112,26 @@ def stretches(
         What the order is drawn from.
     """
     from scipy.ndimage import convolve, label
+    from scipy.spatial import KDTree
 
     neighbours = convolve(lines.astype(np.int64), np.ones((3, 3), np.int64), mode="constant") - 1
     pieces, _ = label(lines & (neighbours < 3), np.ones((3, 3)))
     points = np.argwhere(lines).astype(np.float64)
     piece = pieces[lines]
     middles = np.flatnonzero(piece > 0)
+    if not middles.size:
+        return
+    tree = KDTree(points)
     taken: list[NDArray[np.float64]] = []
     for middle in rng.permutation(middles):
         centre = points[middle]
         if any(np.hypot(*(centre - other)) < length for other in taken):
             continue
-        around = np.hypot(*(points - centre).T) <= length / 2 + 1
-        found = _stretch(centre, points[around & (piece == piece[middle])], length)
+        around = np.array(tree.query_ball_point(centre, length / 2 + 1), np.intp)
+        found = _stretch(centre, points[around[piece[around] == piece[middle]]], length)
         if found is None:
             continue
-        near = points[np.hypot(*(points - centre).T) <= length / 2 + clearance + 1]
+        near = points[tree.query_ball_point(centre, length / 2 + clearance + 1)]
         along, across = found.frame(near)
         beside = (np.abs(along) <= length / 2) & (np.abs(across) <= clearance)
         if np.any(beside & (np.abs(across) > 3 * _SCATTER)):
