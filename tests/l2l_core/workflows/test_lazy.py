@@ -6,6 +6,7 @@ import zarr
 
 from l2l_core.errors import ImageError, TilingError
 from l2l_core.images import open_image
+from l2l_core.images.decoded import SHARED
 from l2l_core.images.writing import write_image
 from l2l_core.workflows.lazy import restore_lazy
 from l2l_core.workflows.model import load_model
@@ -52,7 +53,9 @@ def test_nothing_is_computed_before_somebody_looks_and_then_there_alone(toy, ima
     np.testing.assert_array_equal(part, model.restore(noise(150, 170))[10:40, 60:90])
 
 
-def test_the_numbers_are_taken_when_somebody_looks_and_once(toy, tmp_path):
+def test_the_numbers_are_taken_when_somebody_looks_and_once(toy, tmp_path, monkeypatch):
+    # What is read is read from the disk.
+    monkeypatch.setattr(SHARED, "limit", 0)
     place = tmp_path / "image.zarr"
     zarr.create_array(str(place), data=noise(150, 170), chunks=(32, 32))
     model, far = toy(), place / "c" / "4" / "5"
