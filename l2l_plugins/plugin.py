@@ -267,22 +267,26 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         name="structure_precision",
         target="l2l_plugins.metrics.structure:StructurePrecision",
         summary="Share of the restored structure that is real; the reference is the truth",
+        needs_truth=True,
     )
     yield MetricInfo(
         name="structure_recall",
         target="l2l_plugins.metrics.structure:StructureRecall",
         summary="Share of the true structure that was found; the reference is the truth",
+        needs_truth=True,
     )
     yield MetricInfo(
         name="hallucination_rate",
         target="l2l_plugins.metrics.structure:HallucinationRate",
         summary="Share of the restored objects that are invented; the reference is the truth",
         higher_is_better=False,
+        needs_truth=True,
     )
     yield MetricInfo(
         name="background_suppression",
         target="l2l_plugins.metrics.background:BackgroundSuppression",
         summary="How dark the image is where the truth has no structure",
+        needs_truth=True,
     )
 
 

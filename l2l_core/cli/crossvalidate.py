@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from l2l_core.cli.output import columns, say, say_json
@@ -70,6 +72,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     help="Metric instead of nrmse and ms_ssim with 5 scales; may be repeated.",
 )
 @click.option(
+    "--truth",
+    default="",
+    type=click.Path(),
+    help="True images of simulated specimens, for metrics that need the truth.",
+)
+@click.option(
     "--fixed-epochs",
     is_flag=True,
     help="Take train.epochs as it is, not in proportion to the number of images.",
@@ -95,6 +103,7 @@ def command(
     filters: tuple[str, ...],
     no_training: bool,
     metrics: tuple[str, ...],
+    truth: str,
     fixed_epochs: bool,
     resume: bool,
     overrides: tuple[str, ...],
@@ -121,6 +130,7 @@ def command(
         variants=variants,
         filters=filters,
         metrics=metrics or DEFAULT_METRICS,
+        truth=str(Path(truth).resolve()) if truth else "",
         train=not no_training,
         scale_epochs=not fixed_epochs,
     )

@@ -206,6 +206,8 @@ class MetricInfo(ComponentInfo):
     ----------
     needs_reference : bool, optional
         False for a metric of one image alone, such as a contrast.
+    needs_truth : bool, optional
+        Whether the reference has to be the truth, which a benchmark is not.
     higher_is_better : bool, optional
         The direction in which a table marks the best.
     data_range : {"needed", "reference", "unused"}, optional
@@ -216,6 +218,7 @@ class MetricInfo(ComponentInfo):
     kind: ClassVar[str] = "metric"
 
     needs_reference: bool = True
+    needs_truth: bool = False
     higher_is_better: bool = True
     data_range: str = field(default="unused", validator=_is_data_range)
 

@@ -9,73 +9,35 @@ A fold that was finished is not trained again, and one that was stopped goes on 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import define, evolve
 
 from l2l_core.components.training import Events
+from l2l_core.config import SelectConfig
 from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
 from l2l_core.data.fingerprints import fingerprint
 from l2l_core.data.pairs import find_pairs
-from l2l_core.errors import ConfigError, Interrupted, OptionsError, RunError
-from l2l_core.images.replacing import replacing
-from l2l_core.models.facts import plain, to_json
+from l2l_core.errors import ConfigError, Interrupted, OptionsError
+from l2l_core.models.facts import plain
 from l2l_core.workflows.fold_images import FoldImages, refuse_copies
 from l2l_core.workflows.fold_methods import Method, find_methods, settings_of
+from l2l_core.workflows.fold_plan import CrossValidation, claim
 from l2l_core.workflows.fold_report import About, Files, write_results
-from l2l_core.workflows.fold_scores import DEFAULT_METRICS, choose_metrics
+from l2l_core.workflows.fold_scores import choose_metrics
 from l2l_core.workflows.fold_summary import Summary, summarize
 from l2l_core.workflows.fold_work import Fold, FoldWork, Task
 from l2l_core.workflows.folds import check_plan, default_repeats, draw_folds, scaled_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from l2l_core.config import RunConfig
+    from l2l_core.images.image import Image
     from l2l_core.workflows.fold_scores import ChosenMetric
 
-FORMAT_VERSION = 1
-PLAN = "plan.json"
-
-
-@define(frozen=True, kw_only=True)
-class CrossValidation:
-    """What is cross-validated, and how.
-
-    Parameters
-    ----------
-    folds : int
-        Into how many parts the images that were drawn are divided.
-    images : tuple of int
-        How many images (groups) are drawn; all, once, where it is empty.
-    repeats : int
-        Cross-validations for each number of images; 0 for more of them the fewer the images, see
-        :func:`~l2l_core.workflows.folds.default_repeats`.
-    seed : int
-        Of draws and folds; training has the configuration's own.
-    losses, variants, filters : tuple of str
-        Methods, see :func:`~l2l_core.workflows.fold_methods.find_methods`.
-    metrics : tuple of str
-        By name, with options as in ``"ms_ssim:preset='paper-5'"``; the first one tunes filters.
-    train : bool
-        Whether anything is trained at all.
-    scale_epochs : bool
-        Whether ``train.epochs`` is meant for all images, and is lowered in proportion to what is
-        drawn; as it stands for any number otherwise.
-    """
-
-    folds: int = 8
-    images: tuple[int, ...] = ()
-    repeats: int = 0
-    seed: int = 1
-    losses: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
-    filters: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = DEFAULT_METRICS
-    train: bool = True
-    scale_epochs: bool = True
+__all__ = ["CrossValidated", "CrossValidation", "crossvalidate"]
 
 
 @define(frozen=True)
@@ -138,7 +100,7 @@ def crossvalidate(
     plan = plan or CrossValidation()
     display = display or Events()
     work = _Work(Path(config), Path(out), plan, tuple(overrides), display)
-    work.claim(resume)
+    claim(Path(out), work.facts(), work.text, resume=resume)
     rows = work.rows()
     summary = summarize(rows, work.metrics)
     files = write_results(Path(out), rows, summary, work.about())
@@ -162,7 +124,9 @@ class _Work:
         self.text = read_text(config)
         self.tables = apply_overrides(parse_toml(self.text, str(config)), overrides)
         self.settings = parse_config(self.tables, str(config))
-        self.metrics: tuple[ChosenMetric, ...] = choose_metrics(plan.metrics)
+        self.metrics: tuple[ChosenMetric, ...] = choose_metrics(
+            plan.metrics, truth=bool(plan.truth)
+        )
         self.methods = find_methods(
             self.tables,
             str(config),
@@ -180,6 +144,7 @@ class _Work:
         self.own_images = {
             method.label: self._images_of(method) for method in self.methods if not method.filter
         }
+        self.truths = self._truths()
         self.prints = self._fingerprints()
         refuse_copies([self.images, *self.own_images.values()], self.prints)
         # Folds that a gap leaves nothing to train on are found before there is a folder.
@@ -194,6 +159,10 @@ class _Work:
         data = self.settings.data
         if (settings.data.target, settings.data.target_select) == (data.target, data.target_select):
             return self.images
+        return self._alike(settings, f"the variant {method.label!r} has")
+
+    def _alike(self, settings: RunConfig, who: str) -> FoldImages:
+        """Return the images of the same groups with other targets."""
         found = self._open(settings)
         mine, theirs = (
             [[pair.input.info.path for pair in group.pairs] for group in one.groups]
@@ -201,10 +170,32 @@ class _Work:
         )
         if mine != theirs:
             raise ConfigError(
-                f"the variant {method.label!r} has other pairs, or pairs that belong together "
+                f"{who} other pairs than the configuration, or pairs that belong together "
                 "otherwise; give each input one target of its own"
             )
         return found
+
+    def _truths(self) -> dict[tuple[str, str], Image]:
+        """Return the truth of each pair by its group and name; nothing where there is none."""
+        if not self.plan.truth:
+            return {}
+        if self.methods_tune and self.metrics[0].reference == "truth":
+            raise OptionsError(
+                f"the first metric, {self.metrics[0].label!r}, tunes the filters, and needs the "
+                "truth, which nobody has of the images that train; name another one first"
+            )
+        data = evolve(self.settings.data, target=self.plan.truth, target_select=SelectConfig())
+        true = self._alike(evolve(self.settings, data=data), f"the truth in {self.plan.truth} has")
+        return {
+            (pair.group, pair.name): other.target
+            for group, others in zip(self.images.groups, true.groups, strict=True)
+            for pair, other in zip(group.pairs, others.pairs, strict=True)
+        }
+
+    @property
+    def methods_tune(self) -> bool:
+        """Whether a filter is tuned."""
+        return any(method.grid for method in self.methods)
 
     def _fingerprints(self) -> dict[str, str]:
         every = [self.images, *self.own_images.values()]
@@ -215,40 +206,16 @@ class _Work:
             for pair in group.pairs
             for image in (pair.input, pair.target)
         ]
+        paths += [image.info.path for image in self.truths.values()]
         return {path: fingerprint(Path(path))["sha256"] for path in dict.fromkeys(paths)}
 
-    def claim(self, resume: bool) -> None:
-        """Make the folder, or see to it that it is the one of this cross-validation."""
-        path = self.out / PLAN
-        now = self._facts()
-        if not path.is_file() or not resume:
-            if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
-                holds = "holds a cross-validation" if path.is_file() else "is not empty"
-                remedy = "go on with it by --resume, or " if path.is_file() else ""
-                raise RunError(f"{self.out} {holds}; {remedy}choose another folder with --out")
-            with replacing(path) as new:
-                new.write_text(to_json(now), encoding="utf-8")
-            (self.out / "config.toml").write_text(self.text, encoding="utf-8")
-            return
-        try:
-            began: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} is damaged: {error}; begin anew with another --out") from error
-        changed = [key for key in now if began.get(key) != now[key]]
-        if changed:
-            raise RunError(
-                f"the cross-validation in {self.out} cannot go on: {', '.join(changed)} differ "
-                "from what it began with; put that back, or begin another one with another --out"
-            )
-
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Return what may not change while a cross-validation goes on."""
         base = self.config.resolve().parent
         config = resolved(self.settings)
         # A free choice for a run, too.
         del config["restorer"]["device"]
         facts = {
-            "format_version": FORMAT_VERSION,
             "config": config,
             "folds": self.plan.folds,
             "seed": self.plan.seed,
@@ -259,19 +226,27 @@ class _Work:
                 Path(path).relative_to(base).as_posix()
                 if Path(path).is_relative_to(base)
                 else path: self.prints[path]
-                for pair in self.images.groups
-                for one in pair.pairs
-                for path in (one.input.info.path, one.target.info.path)
+                for path in self._scored_paths()
             },
         }
         found: dict[str, Any] = plain(facts)
         return found
 
+    def _scored_paths(self) -> Iterator[str]:
+        """Yield the files that scores depend on, whatever the methods."""
+        for group in self.images.groups:
+            for pair in group.pairs:
+                yield pair.input.info.path
+                yield pair.target.info.path
+        yield from (image.info.path for image in self.truths.values())
+
     def rows(self) -> list[dict[str, Any]]:
         """Work at all folds, and return the rows of all of them."""
         self._warn()
         tasks = self.tasks
-        work = FoldWork(self.out, self.config, self.overrides, self.metrics, self.display)
+        work = FoldWork(
+            self.out, self.config, self.overrides, self.metrics, self.truths, self.display
+        )
         found: list[dict[str, Any]] = []
         done = 0
         try:
@@ -352,5 +327,5 @@ class _Work:
             seed=self.plan.seed,
             trained=any(not method.filter for method in self.methods),
             epochs=self.settings.train.epochs if self.plan.scale_epochs else None,
-            tuned_by=self.metrics[0].title if any(one.grid for one in self.methods) else "",
+            tuned_by=self.metrics[0].title if self.methods_tune else "",
         )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_METRICS = ("nrmse", "ms_ssim:preset='paper-5'")
-DATA_RANGE_SOURCE = "1st to 99.8th percentile of the benchmark plane"
+DATA_RANGE_SOURCE = "1st to 99.8th percentile of the reference plane"
 
 
 @define(frozen=True, eq=False)
@@ -44,12 +44,15 @@ class ChosenMetric:
         As a reader knows it.
     metric : Metric
     higher_is_better : bool
+    reference : str
+        What it is held against: ``"benchmark"``, or ``"truth"`` for a metric that needs that.
     """
 
     label: str
     title: str
     metric: Metric
     higher_is_better: bool
+    reference: str
 
 
 @define(frozen=True)
@@ -69,8 +72,14 @@ class PlaneScores:
     offsets: tuple[float, ...]
 
 
-def choose_metrics(specs: Sequence[str]) -> tuple[ChosenMetric, ...]:
+def choose_metrics(specs: Sequence[str], *, truth: bool = False) -> tuple[ChosenMetric, ...]:
     """Return metrics by ``"name"`` or ``"name:option=value,..."``.
+
+    Parameters
+    ----------
+    specs : sequence of str
+    truth : bool, optional
+        Whether there is a truth beside the benchmark.
 
     Raises
     ------
@@ -79,7 +88,7 @@ def choose_metrics(specs: Sequence[str]) -> tuple[ChosenMetric, ...]:
     UnknownComponentError
         If there is none of a name.
     ImageError
-        If one does not compare with a reference, which is all that there is to compare with here.
+        If one does not compare with a reference, or needs a truth that is not there.
     """
     found = []
     for spec in specs:
@@ -92,7 +101,14 @@ def choose_metrics(specs: Sequence[str]) -> tuple[ChosenMetric, ...]:
                 f"the metric {name!r} looks at one image alone and compares with no benchmark; "
                 "take one that does, such as nrmse, ssim or ms_ssim"
             )
-        found.append(ChosenMetric(spec, _title(name, options), metric, info.higher_is_better))
+        if info.needs_truth and not truth:
+            raise ImageError(
+                f"the metric {name!r} needs the truth, and a benchmark is none; give the true "
+                "images of simulated specimens (--truth), or take another metric"
+            )
+        title = _title(name, options) + (" (truth)" if info.needs_truth else "")
+        reference = "truth" if info.needs_truth else "benchmark"
+        found.append(ChosenMetric(spec, title, metric, info.higher_is_better, reference))
     if len({one.label for one in found}) < len(found) or not found:
         raise OptionsError(f"the metrics {list(specs)} are none, or one is given twice")
     return tuple(found)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from l2l_core.components.training import Events
+    from l2l_core.images.image import Image
     from l2l_core.workflows.model import Model
 
 SCORES = "scores.json"
@@ -134,6 +135,8 @@ class FoldWork:
         Changes to it.
     metrics : sequence of ChosenMetric
         The first one chooses among a filter's options.
+    truths : mapping
+        For group and name of each pair its truth, where there is one.
     display : Events
     """
 
@@ -143,11 +146,12 @@ class FoldWork:
         config: Path,
         overrides: Sequence[str],
         metrics: Sequence[ChosenMetric],
+        truths: Mapping[tuple[str, str], Image],
         display: Events,
     ) -> None:
         self._out, self._config, self._overrides = out, config, tuple(overrides)
-        self._metrics, self._display = tuple(metrics), display
-        self._unrestored: dict[tuple[str, str], PlaneScores] = {}
+        self._metrics, self._truths, self._display = tuple(metrics), truths, display
+        self._unrestored: dict[tuple[str, str], dict[str, PlaneScores]] = {}
         self._tried: dict[tuple[str, str, str], float] = {}
 
     def finished(self, task: Task) -> list[dict[str, Any]] | None:
@@ -210,35 +214,59 @@ class FoldWork:
     def _row(self, model: Model, group: Group, pair: Pair) -> dict[str, Any]:
         before = self._input(pair)
         after = self._restored(model, pair, self._metrics)
+        sides = {"input": before, "restoration": after}
+        values = {
+            name: {label: one for found in side.values() for label, one in found.values.items()}
+            for name, side in sides.items()
+        }
         return {
             "image": pair.name,
             "group": group.name,
             "metrics": {
-                one.label: {
-                    "input": list(before.values[one.label]),
-                    "restoration": list(after.values[one.label]),
-                }
+                one.label: {name: list(values[name][one.label]) for name in sides}
                 for one in self._metrics
             },
             "data_range": 1.0,
             "data_range_source": DATA_RANGE_SOURCE,
             "fitted": {
-                name: {"gain": list(scores.gains), "offset": list(scores.offsets)}
-                for name, scores in (("input", before), ("restoration", after))
+                reference: {
+                    name: {
+                        "gain": list(side[reference].gains),
+                        "offset": list(side[reference].offsets),
+                    }
+                    for name, side in sides.items()
+                }
+                for reference in before
             },
         }
 
-    def _input(self, pair: Pair) -> PlaneScores:
+    def _input(self, pair: Pair) -> dict[str, PlaneScores]:
         key = pair.group, pair.name
         if key not in self._unrestored:
             pixels = planes_of(pair.input.read(), pair.input.axes)
-            self._unrestored[key] = score_planes(pixels, _benchmark(pair), self._metrics)
+            self._unrestored[key] = self._scores(pixels, pair, self._metrics)
         return self._unrestored[key]
 
-    def _restored(self, model: Model, pair: Pair, metrics: Sequence[ChosenMetric]) -> PlaneScores:
+    def _restored(
+        self, model: Model, pair: Pair, metrics: Sequence[ChosenMetric]
+    ) -> dict[str, PlaneScores]:
         axes = pair.input.axes
         restored = model.restore(pair.input.read(), axes)
-        return score_planes(planes_of(restored, model.output_axes(axes)), _benchmark(pair), metrics)
+        return self._scores(planes_of(restored, model.output_axes(axes)), pair, metrics)
+
+    def _scores(
+        self, planes: NDArray[Any], pair: Pair, metrics: Sequence[ChosenMetric]
+    ) -> dict[str, PlaneScores]:
+        """Return the scores against each reference that a metric asks for."""
+        found = {}
+        for reference in dict.fromkeys(one.reference for one in metrics):
+            image = pair.target
+            if reference == "truth":
+                image = self._truths[pair.group, pair.name]
+            wanted = planes_of(image.read(), image.axes)
+            mine = [one for one in metrics if one.reference == reference]
+            found[reference] = score_planes(planes, wanted, mine)
+        return found
 
     def _tune(self, fold: Fold, method: Method) -> dict[str, Any]:
         """Return the options that score best on the images that train, on average."""
@@ -265,12 +293,8 @@ class FoldWork:
             first = self._metrics[:1]
             with load_model(spec) as model:
                 scores = self._restored(model, pair, first)
-            self._tried[key] = finite_mean(scores.values[first[0].label])
+            self._tried[key] = finite_mean(scores[first[0].reference].values[first[0].label])
         return self._tried[key]
-
-
-def _benchmark(pair: Pair) -> NDArray[Any]:
-    return planes_of(pair.target.read(), pair.target.axes)
 
 
 def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:

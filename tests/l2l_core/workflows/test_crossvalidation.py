@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from l2l_core.components import Events
+from l2l_core.components.factory import get
 from l2l_core.data.fingerprints import fingerprint
 from l2l_core.errors import (
     ConfigError,
@@ -106,7 +107,8 @@ def test_a_line_says_how_its_numbers_came_about(crossed):
     assert set(row["metrics"]) == set(METRICS)
     both = row["metrics"]["nrmse"]
     assert len(both["input"]) == len(both["restoration"]) == 1
-    assert row["fitted"]["input"]["gain"][0] != row["fitted"]["restoration"]["gain"][0]
+    fitted = row["fitted"]["benchmark"]
+    assert fitted["input"]["gain"][0] != fitted["restoration"]["gain"][0]
     assert rows[-1]["options"] == {}
     assert not (crossed.files.report.parent / "images-0004/repeat-01/fold-01/mae/run/checkpoints"
                 ).exists()  # fmt: skip
@@ -120,7 +122,7 @@ def test_scores_are_those_of_the_benchmark_in_its_range_after_the_fit(crossed, p
     )
     low, high = np.percentile(benchmark, (1, 99.8))
     wanted = (benchmark - low) / (high - low)
-    fitted = row["fitted"]["input"]
+    fitted = row["fitted"]["benchmark"]["input"]
     matched = image * fitted["gain"][0] + fitted["offset"][0]
     nrmse = np.sqrt(np.mean((matched - wanted) ** 2) / np.mean(wanted**2))
     assert row["metrics"]["nrmse"]["input"][0] == pytest.approx(nrmse, rel=1e-6)
@@ -279,6 +281,8 @@ def test_fewer_images_train_for_fewer_epochs_unless_that_is_not_wanted(config, t
         ({"filters": (), "train": False}, OptionsError, "at least one filter"),
         ({"metrics": ("nrmse", "nrmse")}, OptionsError, "given twice"),
         ({"metrics": ("michelson_contrast",)}, ImageError, "compares with no benchmark"),
+        ({"metrics": ("structure_recall",)}, ImageError, "needs the truth.*--truth"),
+        ({"truth": "nowhere"}, DataError, "nowhere: there is no such file"),
         ({"losses": ("mea",), "train": True}, ConfigError, "no loss is called 'mea'"),
         ({"variants": ("deep",), "train": True}, ConfigError, "not understood"),
         (
@@ -410,6 +414,31 @@ def test_a_variant_may_learn_from_other_targets_and_is_scored_like_the_rest(
     assert sorted(path.split("/")[-2] for path in run.record.data) == ["input", "truth"]
     rows = {row["method"]: row for row in lines(found) if row["fold"] == 1}
     assert rows["clean"]["metrics"]["nrmse"]["input"] == rows["median"]["metrics"]["nrmse"]["input"]
+
+
+def test_metrics_that_need_the_truth_are_held_against_it(config, pairs, tmp_path):
+    plan = {
+        "folds": 2, "repeats": 1, "filters": ("identity",), "train": False,
+        "truth": str(pairs / "truth"),
+    }  # fmt: skip
+    metrics = ("pearson", "structure_recall")
+    found = lines(crossvalidate(config, tmp_path / "cv", CrossValidation(**plan, metrics=metrics)))
+    for row in found:
+        image, truth, benchmark = (
+            open_image(pairs / side / f"{row['image']}.ome.tif").read().astype(float)
+            for side in ("input", "truth", "benchmark")
+        )
+        recall, pearson = get("metric", "structure_recall"), get("metric", "pearson")
+        assert row["metrics"]["structure_recall"]["input"] == [
+            pytest.approx(recall(image, truth), abs=0.01)
+        ]
+        assert row["metrics"]["pearson"]["input"] == [pytest.approx(pearson(image, benchmark))]
+        assert set(row["fitted"]) == {"benchmark", "truth"}
+    tuned = {**plan, "filters": ("gaussian:tune=true",)}
+    with pytest.raises(OptionsError, match="name another one first"):
+        crossvalidate(
+            config, tmp_path / "no", CrossValidation(**tuned, metrics=("structure_recall",))
+        )
 
 
 def test_the_command_prints_a_table_or_json_alone(config, tmp_path, capsys):
