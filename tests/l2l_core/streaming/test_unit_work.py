@@ -6,14 +6,14 @@ import zarr
 from attrs import evolve
 
 from l2l_core.components import Geometry, Padding, Restorer
-from l2l_core.errors import ImageError, ImageNotFoundError
+from l2l_core.errors import ImageError, ImageFormatError, ImageNotFoundError
 from l2l_core.images.guarding import Guard
 from l2l_core.images.ome_zarr_pyramid import StoreLayout, create_store, open_levels
 from l2l_core.images.pyramid import halve
 from l2l_core.streaming.boxes import Numbers
 from l2l_core.streaming.frame import Frame
 from l2l_core.streaming.jobs import ImageJob, ImageSource
-from l2l_core.streaming.unit_work import input_box, pyramid_unit, restore_unit
+from l2l_core.streaming.unit_work import damage, input_box, pyramid_unit, restore_unit
 from l2l_core.streaming.units import plan_grid
 
 NONE = Numbers()
@@ -169,6 +169,20 @@ def test_damaged_chunks_of_a_unit_are_named(tmp_path):
     with pytest.raises(ImageError, match=r"c/0/0, c/0/1, c/1/0 and 2 more cannot be decoded"):
         restore_unit(restorer, job, job.grid.unit(0, 0), NONE)
     assert not level(job, 0).any()
+
+
+def test_a_store_that_is_another_by_now_is_not_called_damaged(tmp_path):
+    job = made(tmp_path, noise(150, 100), Differences())
+    metadata = tmp_path / "image.zarr" / "zarr.json"
+    metadata.write_text(metadata.read_text().replace('"fill_value": 0.0', '"fill_value": 1.0'))
+    with pytest.raises(ImageError, match=r"fill_value in zarr\.json changed"):
+        damage(job, {"Y": (0, 64)}, ImageFormatError("a chunk cannot be read"))
+
+
+def test_damage_that_no_chunk_explains_is_what_the_reader_says(tmp_path):
+    job = made(tmp_path, noise(150, 100), Differences())
+    error = ImageFormatError("the disk cannot be read")
+    assert damage(job, {"Y": (0, 64)}, error) is error
 
 
 def test_a_box_with_its_halo_lies_within_the_image(tmp_path):
