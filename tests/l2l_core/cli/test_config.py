@@ -12,7 +12,7 @@ import l2l_core.cli
 from l2l_core.cli.config import PRESETS
 from l2l_core.cli.main import main
 from l2l_core.components.options import unstructure
-from l2l_core.config import DataConfig, RunConfig
+from l2l_core.config import DataConfig, NormalizeConfig, RunConfig, TrainConfig
 from l2l_core.config_file import parse_config, resolved
 
 if TYPE_CHECKING:
@@ -38,6 +38,38 @@ def test_a_preset_is_written_and_is_sound(
     assert f"l2l config check {file}" in capsys.readouterr().err
     assert main(["config", "check", str(file)]) == 0
     assert capsys.readouterr().out == f"{file} is sound\n"
+
+
+def test_the_presets_of_the_paper_are_its_settings() -> None:
+    configs = {
+        preset: parse_config((FOLDER / f"{preset}.toml").read_text(encoding="utf-8"), preset)
+        for preset in PRESETS
+        if preset not in ("default", "small")
+    }
+    assert {name: config.loss["target"].name for name, config in configs.items()} == {
+        "actin": "ms_ssim",
+        "tubulin": "ms_ssim",
+        "caveolae": "ms_ssim",
+        "paxillin": "mae",
+        "separation": "mae",
+        "noise2noise": "mae",
+        "noise2clean": "mae",
+        "probabilistic": "laplace",
+    }
+    for name, config in configs.items():
+        *_, zoom, rotation = config.augment
+        assert (zoom.name, rotation.name) == ("zoom", "rotate90"), name
+        caveolae = name == "caveolae"
+        factors = [0.8, 0.9, 1.1, 1.2] if caveolae else [0.5, 0.75, 1.25, 1.5]
+        assert zoom.options["factors"] == factors
+        assert config.patches.augmented * zoom.probability == 0.5
+        assert config.augment[0].name == ("poisson_noise" if caveolae else "zoom")
+        # What is written out beside the choices is what the paper took: CSBDeep's defaults.
+        assert config.train == TrainConfig()
+        assert config.normalize == NormalizeConfig()
+        assert config.restorer.options == (
+            {"probabilistic": True} if name == "probabilistic" else {}
+        )
 
 
 def test_every_preset_file_can_be_chosen() -> None:
