@@ -5,6 +5,8 @@ Follows OME-Zarr 0.4 (zarr v2) and 0.5 (zarr v3), https://ngff.openmicroscopy.or
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +28,9 @@ COMPRESSIONS = ("lz4", "zstd", "none")
 """The first is the fastest, the second makes the smallest files."""
 
 _KINDS = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}")
+_LARGEST = sys.float_info.max
 
 Ints = tuple[int, ...]
 LevelSides = tuple[Ints, Ints, Ints]
@@ -173,13 +178,15 @@ def with_windows(
     new = dict(attributes)
     inside = "ome" in new
     ome = dict(new["ome"]) if inside else new
-    omero = dict(ome.get("omero") or {})
-    channels = [dict(channel) for channel in omero.get("channels", ())]
+    omero = _as_dict(_finite(ome.get("omero")))
+    stated = omero.get("channels")
+    channels = [_as_dict(channel) for channel in stated] if isinstance(stated, list) else []
     # Without names there may be no channels yet, and viewers find their windows nowhere else.
     channels += [_channel(None, "float32") for _ in range(len(windows) - len(channels))]
     for channel, (start, end) in zip(channels, windows, strict=False):
         if isfinite(start) and isfinite(end):
-            former = channel["window"]
+            # Whoever edits the metadata of a store meanwhile may leave anything there.
+            former = _window(channel.get("window"), _channel(None, "float32")["window"])
             channel["window"] = {
                 **former,
                 "min": min(float(former["min"]), start),
@@ -191,6 +198,10 @@ def with_windows(
     if inside:
         new["ome"] = ome
     return new
+
+
+def _as_dict(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def _axis(axis: str, length: Length | None) -> dict[str, str]:
@@ -217,7 +228,7 @@ def _placement(layout: StoreLayout, level: int) -> list[dict[str, Any]]:
 def _omero(layout: StoreLayout) -> dict[str, Any]:
     """Return how viewers show the channels: as those of the source where there are as many."""
     count = layout.levels[0][0][layout.axes.index("C")] if "C" in layout.axes else 1
-    kept = dict(layout.omero or {})
+    kept = _as_dict(_finite(layout.omero))
     # It stands once, beside the multiscales.
     kept.pop("version", None)
     channels = kept.pop("channels", None)
@@ -225,7 +236,7 @@ def _omero(layout: StoreLayout) -> dict[str, Any]:
     if not isinstance(channels, list) or len(channels) != count:
         # Some of the source's channels are not here, and nobody says which.
         return {"channels": [_channel(name, layout.dtype) for name in names]} if names else {}
-    names = names or [channel.get("label") for channel in channels]
+    names = names or [None] * count
     return {
         **kept,
         "channels": [
@@ -235,14 +246,44 @@ def _omero(layout: StoreLayout) -> dict[str, Any]:
     }
 
 
-def _completed(channel: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a channel of the source under its name here, with what the specification demands."""
-    stated = channel.get("window")
-    window = stated if isinstance(stated, Mapping) else {}
-    merged = {**plain, **channel, "window": {**plain["window"], **window}}
+def _completed(channel: object, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a channel of the source under its name here, with what the specification demands.
+
+    Whatever the source has in the place of a number, a colour or a name is left out.
+    """
+    stated = _as_dict(channel)
+    if not isinstance(stated.get("label"), str):
+        stated.pop("label", None)
+    if not isinstance(stated.get("color"), str) or not _COLOR.fullmatch(stated["color"]):
+        stated.pop("color", None)
+    if not isinstance(stated.get("active"), bool):
+        stated.pop("active", None)
+    window = _window(stated.get("window"), plain["window"])
+    merged = {**plain, **stated, "window": window}
     if "label" in plain:
         merged["label"] = plain["label"]
     return merged
+
+
+def _window(stated: object, plain: Mapping[str, float]) -> dict[str, Any]:
+    """Return a window with what is a number in the one of a source, and the rest of a plain one."""
+    given = _as_dict(stated)
+    return {key: given[key] if _is_real(given.get(key)) else plain[key] for key in plain}
+
+
+def _is_real(value: object) -> bool:
+    # JSON may hold integers that no float does.
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and -_LARGEST <= value <= _LARGEST  # type: ignore[operator]
+
+
+def _finite(value: Any) -> Any:
+    """Return what JSON holds with null for numbers that JSON itself does not know."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _channel(label: str | None, dtype: str) -> dict[str, Any]:

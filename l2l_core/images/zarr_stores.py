@@ -5,6 +5,7 @@ Follows the OME-NGFF specifications at https://ngff.openmicroscopy.org.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ from l2l_core.images.units import unit_name
 from l2l_core.images.zarr_levels import NOT_AS_SPECIFIED, LevelArray, find_level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 
@@ -147,7 +146,11 @@ def _placement(
 
 
 def _labels(ome: Mapping[str, Any], channels: int) -> tuple[str, ...] | None:
-    names = [channel.get("label") for channel in ome.get("omero", {}).get("channels", ())]
+    omero = ome.get("omero")
+    stated = omero.get("channels") if isinstance(omero, Mapping) else None
+    # How viewers show an image is often written carelessly, and decides about no pixel.
+    entries = stated if isinstance(stated, list) else ()
+    names = [channel.get("label") for channel in entries if isinstance(channel, Mapping)]
     given = tuple(str(name) for name in names if name)
     return given if given and len(given) == channels else None
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from l2l_core.errors import ImageFormatError
 from l2l_core.images.image import Length
@@ -153,3 +156,44 @@ def test_windows_are_made_where_there_are_no_channels() -> None:
 def test_what_cannot_be_written_is_refused(facts: dict[str, str], complaint: str) -> None:
     with pytest.raises(ImageFormatError, match=complaint):
         changed(**facts)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+WINDOW = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("min", "max", "start", "end"), st.floats() | JSON)
+)
+CHANNEL = st.fixed_dictionaries(
+    {}, optional={"label": JSON, "color": JSON, "active": JSON, "window": WINDOW | JSON, "x": JSON}
+)
+SHOWN = st.fixed_dictionaries(
+    {},
+    optional={"channels": st.lists(CHANNEL | JSON, min_size=2, max_size=2) | JSON, "rdefs": JSON},
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(omero=SHOWN | JSON, names=st.sampled_from([None, ("DNA", "actin")]))
+def test_whatever_a_source_says_of_its_channels_can_be_written(omero: Any, names: Any) -> None:
+    before = group_attributes(changed(omero=omero, channel_names=names), None)
+    after = with_windows(before, [(1.0, 2.0), (float("nan"), 5.0)])
+    json.dumps(before, allow_nan=False)
+    json.dumps(after, allow_nan=False)
+    # Nor may what is edited in a store that is being filled end its restoration.
+    json.dumps(with_windows({"ome": {"omero": omero}}, [(1.0, 2.0)]), allow_nan=False)
+    first, second = after["ome"]["omero"]["channels"]
+    assert (first["window"]["start"], first["window"]["end"]) == (1, 2)
+    for channel in (first, second):
+        assert re.fullmatch("([0-9A-Fa-f]{2}){3,4}", channel["color"])
+        assert all(np.isfinite(float(channel["window"][key])) for key in first["window"])
+        assert isinstance(channel.get("label", ""), str)
