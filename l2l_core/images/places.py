@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -68,6 +68,22 @@ def child(place: Place, *parts: str | int) -> Place:
         return place.joinpath(*names)
     start = place if place.endswith("://") or not names else place.rstrip("/") + "/"
     return start + "/".join(names)
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path that metadata name stays below its store, on every system.
+
+    Names of devices, drives and folders above count where Windows takes them for such, and what no
+    file can be called is not inside either.
+    """
+    names = path.split("/")
+    return (
+        path.isprintable()
+        and "\\" not in path
+        # Windows takes ``". ."`` for a folder above or the same.
+        and all(name.strip(" .") for name in names)
+        and not any(PureWindowsPath(name).anchor for name in names)
+    )
 
 
 def name_of(place: Place) -> str:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import field, frozen
 
 from l2l_core.errors import ImageError, ImageFormatError
-from l2l_core.images.places import DOCUMENTS, Place, as_place, child, is_url, read_document
+from l2l_core.images.places import (
+    DOCUMENTS,
+    Place,
+    as_place,
+    child,
+    is_inside,
+    is_url,
+    read_document,
+)
 from l2l_core.images.zarr_levels import NOT_AS_SPECIFIED, check_version
 
 if TYPE_CHECKING:
@@ -130,7 +138,7 @@ class Collection:
 
 def is_plate(place: str | Path) -> bool:
     """Whether a place is a plate of OME-Zarr; False where there is nothing."""
-    return "plate" in _ome(as_place(place))
+    return "plate" in ome_of(as_place(place))
 
 
 def open_plate(place: str | Path) -> Plate:
@@ -144,7 +152,7 @@ def open_plate(place: str | Path) -> Plate:
         If a host does not answer.
     """
     place = as_place(place)
-    ome = _ome(place)
+    ome = ome_of(place)
     if "plate" not in ome:
         raise ImageFormatError(f"{place}: this is no OME-Zarr plate; check the path")
     with _as_specified(place, "plate"):
@@ -171,7 +179,7 @@ def list_collection(place: str | Path) -> Collection | None:
         If a host does not answer.
     """
     place = as_place(place)
-    ome = _ome(place)
+    ome = ome_of(place)
     if "plate" in ome:
         plate = open_plate(place)
         fields = tuple(one.path for one in plate.fields)
@@ -183,7 +191,7 @@ def list_collection(place: str | Path) -> Collection | None:
         return _collection(place, "well", paths, version)
     if "bioformats2raw.layout" in ome:
         version = check_version(place, ome, {})
-        series = _ome(child(place, "OME")).get("series")
+        series = ome_of(child(place, "OME")).get("series")
         if not isinstance(series, list):
             # Without a list they are numbered from 0 on.
             numbers = takewhile(lambda n: _is_there(child(place, n)), count())
@@ -194,10 +202,10 @@ def list_collection(place: str | Path) -> Collection | None:
 
 def _well(place: Place, path: str) -> tuple[Well | None, dict[str, str]]:
     """Return a well, unless it cannot be had, and what of it is missing."""
-    if not _is_inside(path):
+    if not is_inside(path):
         return None, {path: _OUTSIDE}
     here = child(place, path)
-    ome = _ome(here)
+    ome = ome_of(here)
     if "well" not in ome:
         lost = "its metadata name no fields" if _is_there(here) else "there is no such well"
         return None, {path: lost}
@@ -220,7 +228,7 @@ def _well(place: Place, path: str) -> tuple[Well | None, dict[str, str]]:
 
 def _collection(place: Place, kind: str, paths: Sequence[str], version: str = "0.5") -> Collection:
     """Return those of some paths that are there."""
-    missing = {path: _OUTSIDE for path in paths if not _is_inside(path)}
+    missing = {path: _OUTSIDE for path in paths if not is_inside(path)}
     inside = [path for path in dict.fromkeys(paths) if path not in missing]
     there = [_is_there(child(place, path)) for path in inside]
     missing |= {
@@ -239,17 +247,20 @@ def _each(read: Callable[[str], T], paths: Sequence[str], place: Place) -> list[
         return list(pool.map(read, once))
 
 
-def _is_inside(path: str) -> bool:
-    names = path.split("/")
-    return not path.startswith("/") and all(name not in ("", ".", "..") for name in names)
-
-
 def _is_there(place: Place) -> bool:
     return any(read_document(child(place, name), length=1) is not None for name in DOCUMENTS)
 
 
-def _ome(place: Place) -> Mapping[str, Any]:
-    """Return the metadata of OME-Zarr of a group; empty where there are none that can be read."""
+def stored_attributes(place: Place) -> dict[str, Any]:
+    """Return the attributes of a group of either version of zarr, as stored.
+
+    Empty where there is no group, or none that can be read.
+
+    Raises
+    ------
+    ImageError
+        If a host does not answer.
+    """
     for name in ("zarr.json", ".zattrs"):
         content = read_document(child(place, name))
         if content is None:
@@ -260,9 +271,15 @@ def _ome(place: Place) -> Mapping[str, Any]:
             return {}
         if name == "zarr.json":
             document = document.get("attributes") if isinstance(document, dict) else None
-        ome = document.get("ome", document) if isinstance(document, dict) else None
-        return ome if isinstance(ome, dict) else {}
+        return document if isinstance(document, dict) else {}
     return {}
+
+
+def ome_of(place: Place) -> Mapping[str, Any]:
+    """Return the metadata of OME-Zarr of a group; empty where there are none that can be read."""
+    attributes = stored_attributes(place)
+    ome = attributes.get("ome", attributes)
+    return ome if isinstance(ome, dict) else {}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from l2l_core.errors import ImageError, ImageFormatError, ImageNotFoundError, L2LError
 from l2l_core.images.axes import AXES
 from l2l_core.images.layout import Layout, settle
-from l2l_core.images.places import Place, child, is_url, read_document, unreachable
+from l2l_core.images.places import Place, child, is_inside, is_url, read_document, unreachable
 
 NEWEST = (0, 5)
 
@@ -190,6 +190,9 @@ def _dataset(
             f"{place}: there is no level {level}; the image has {len(datasets)}, from 0"
         )
     name = datasets[level]["path"]
+    # zarr takes slashes off, and looks for folders above alone.
+    if not is_inside(name.strip("/")):
+        raise ValueError(f"the path {name!r} of level {level} leads out of the store")
     try:
         array = group[name]
     except KeyError as error:

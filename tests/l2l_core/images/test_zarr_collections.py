@@ -173,6 +173,21 @@ def test_paths_that_lead_out_of_a_plate_are_never_followed(version: str, tmp_pat
     assert set(found.missing.values()) == {"the path leads out of the store"}
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["C:/a", "C:a", "A/C:/a", "A/D:", "..\\a", "\\\\host\\share", "A/.. /1", "a\0", "a\ud800"],
+)
+def test_paths_that_lead_out_on_another_system_are_never_followed(
+    path: str, version: str, tmp_path: Path
+) -> None:
+    root = plate(tmp_path / "p.zarr", version, {"A/1": ["0"]})
+    put(f"{root}/A/1", version, well={"images": [{"path": path}, {"path": "0"}]})
+    put(root, version, plate={"wells": [{"path": "A/1"}, {"path": path}]})
+    found = open_plate(root)
+    assert [field.path for field in found.fields] == ["A/1/0"]
+    assert found.missing == dict.fromkeys((path, f"A/1/{path}"), "the path leads out of the store")
+
+
 def test_a_newer_plate_is_refused_and_a_newer_well_is_named(tmp_path: Path) -> None:
     root = plate(tmp_path / "p.zarr", "0.6", {"A/1": ["0"]})
     for read in (open_plate, list_collection):

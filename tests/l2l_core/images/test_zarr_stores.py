@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -206,8 +207,22 @@ def test_a_plate_that_is_not_as_specified_is_said(tmp_path: Path) -> None:
         open_image(tmp_path / "a.zarr")
 
 
-def test_a_level_outside_of_the_store_is_never_opened(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["../secret.zarr", "C:/secret.zarr", "part\\0"])
+def test_a_level_outside_of_the_store_is_never_opened(path: str, tmp_path: Path) -> None:
     zarr.create_array(str(tmp_path / "secret.zarr"), data=PIXELS)
-    path = multiscale(tmp_path / "a.zarr", "0.5", datasets=[{"path": "../secret.zarr"}])
+    # What leads out on another system may lie within here.
+    zarr.create_array(str(tmp_path / "a.zarr" / path.replace("\\", "/").lstrip("./")), data=PIXELS)
+    path = multiscale(tmp_path / "a.zarr", "0.5", datasets=[{"path": path}])
     with pytest.raises(ImageFormatError, match="metadata are not as specified"):
         open_image(path)
+
+
+@pytest.mark.parametrize("omero", [None, [], {"channels": None}, {"channels": [None, "a"]}])
+def test_an_image_opens_whatever_stands_in_the_place_of_its_channels(
+    omero: Any, tmp_path: Path
+) -> None:
+    path = multiscale(tmp_path / "a.zarr", "0.5")
+    document = json.loads((path / "zarr.json").read_text())
+    document["attributes"]["ome"]["omero"] = omero
+    (path / "zarr.json").write_text(json.dumps(document))
+    assert open_image(path).info.channel_names is None
