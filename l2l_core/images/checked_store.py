@@ -1,7 +1,7 @@
-"""A store whose files are looked at before they are decoded; only what reads zarr imports it.
+"""Stores that take no file at its word; only what reads or writes zarr imports them.
 
 Blosc decodes a file that was cut short without an error, past its end, and the pixels are whatever
-lies there in memory.
+lies there in memory.  And zarr reads a shard before it writes it, also where all of it is new.
 """
 
 from __future__ import annotations
@@ -61,9 +61,24 @@ class CheckedStore(WrapperStore[Store]):
         return value
 
     def _is_frame(self, key: str) -> bool:
-        name = key.rpartition("/")[2]
-        metadata = name == "zarr.json" or name.startswith(".z")
-        return self._framed is not None and key.startswith(self._framed) and not metadata
+        return self._framed is not None and key.startswith(self._framed) and not _is_metadata(key)
+
+
+class FreshStore(WrapperStore[Store]):
+    """A store whose pixels are as if none were there, to write objects as a whole.
+
+    What stands there, torn or whole, is not read: it stays until the new object takes its place.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+    """
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return the bytes of a metadata document, and of nothing else."""
+        return await super().get(key, prototype, byte_range) if _is_metadata(key) else None
 
 
 def checked(place: Place) -> CheckedStore:
@@ -76,6 +91,23 @@ def checked(place: Place) -> CheckedStore:
     """
     store = open_store(place)
     return CheckedStore(LocalStore(store, read_only=True) if isinstance(store, str) else store)
+
+
+def fresh(place: Place) -> FreshStore:
+    """Return the store of a place, for writing whole objects.
+
+    Raises
+    ------
+    ImageError
+        As :func:`~l2l_core.images.places.open_store`.
+    """
+    store = open_store(place, "r+")
+    return FreshStore(LocalStore(store) if isinstance(store, str) else store)
+
+
+def _is_metadata(key: str) -> bool:
+    name = key.rpartition("/")[2]
+    return name == "zarr.json" or name.startswith(".z")
 
 
 def _compare(key: str, found: int, expected: int) -> None:

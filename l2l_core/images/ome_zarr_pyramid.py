@@ -64,8 +64,8 @@ class PyramidWriter:
     place: Place
     layout: StoreLayout
 
-    def clear(self, level: int, area: Area) -> None:
-        """Delete what is stored in an area, and what killed writes left of it.
+    def tidy(self, level: int, area: Area) -> None:
+        """Delete what killed writes left in an area of a local store; what is whole stays.
 
         Raises
         ------
@@ -76,14 +76,16 @@ class PyramidWriter:
         """
         with told(self.place, f"level {level}"):
             for folder, numbers in self._folders(level, area):
-                for name in list_names(folder):
+                # An object elsewhere appears as a whole.
+                for name in list_names(folder) if isinstance(folder, Path) else ():
                     leftover = _LEFTOVER.fullmatch(name)
-                    number = leftover.group(1) if leftover else name
-                    if number.isdecimal() and int(number) in numbers:
+                    if leftover and int(leftover.group(1)) in numbers:
                         delete(child(folder, name))
 
     def write(self, level: int, area: Area, pixels: NDArray[Any]) -> None:
         """Write all pixels of an area; a local store has them on the disk itself afterwards.
+
+        Each object takes the place of a former one in one step, whether that is whole or torn.
 
         Parameters
         ----------
@@ -112,11 +114,10 @@ class PyramidWriter:
             for folder, numbers in self._folders(level, area)
             for number in numbers
         ]
-        if self.layout.objects(level) != self.layout.levels[level][1]:
-            # zarr reads a shard before it writes it anew, and a torn one cannot be read.
-            for key in keys:
-                delete(key)
-        self._open(level, "r+")[_index(area)] = pixels
+        from l2l_core.images.checked_store import fresh
+
+        # zarr reads a shard before it writes it anew, and a torn one cannot be read.
+        self._open(level, fresh(self.place), "r+")[_index(area)] = pixels
         if isinstance(self.place, Path):
             self._flush(level, keys)
 
@@ -129,7 +130,7 @@ class PyramidWriter:
             If a chunk is damaged, or the store is gone.
         """
         try:
-            return np.asarray(self._open(level, "r")[_index(area)])
+            return np.asarray(self._open(level, open_store(self.place), "r")[_index(area)])
         except (L2LError, MemoryError):
             raise
         # Decoders and protocols raise what they like.
@@ -139,10 +140,10 @@ class PyramidWriter:
                 f"{self.place}: level {level} cannot be read ({why}); the store is damaged or gone"
             ) from error
 
-    def _open(self, level: int, mode: Any) -> Any:
+    def _open(self, level: int, store: Any, mode: Any) -> Any:
         import zarr
 
-        return zarr.open_array(open_store(self.place, mode), path=str(level), mode=mode)
+        return zarr.open_array(store, path=str(level), mode=mode)
 
     def _folders(self, level: int, area: Area) -> Iterator[tuple[Place, range]]:
         """Yield the folders with objects of an area, and the numbers of those in each."""

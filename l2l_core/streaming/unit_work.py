@@ -36,8 +36,8 @@ def restore_unit(
 ) -> tuple[int, ...]:
     """Restore a unit of the first stage, and write it with the levels that are made of it alone.
 
-    What a former attempt left of the unit's files is deleted first: a file that a kill or a full
-    disk tore must neither be read nor kept.
+    What a former attempt tore is neither read nor kept. What it wrote stays until the same bytes
+    take its place: a worker that comes late to a unit that is done never makes it undone.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def restore_unit(
     """
     writers = {name: open_levels(place, job.layout) for name, place in job.stores.items()}
     for writer in writers.values():
-        _clear(writer, job, unit)
+        _tidy(writer, job, unit)
     job.guard.check(job.source.place)
     values, fitting = _restored(restorer, job, unit, numbers, tile or job.tile, lock)
     # A store that went away reads as empty, so that is looked for again before anything is kept.
@@ -172,14 +172,14 @@ def pyramid_unit(job: ImageJob, unit: Unit) -> None:
     """
     for place in job.stores.values():
         writer = open_levels(place, job.layout)
-        _clear(writer, job, unit)
+        _tidy(writer, job, unit)
         first = job.grid.written_levels(unit.stage).start
         _write(writer, job, unit, halve(writer.read(first - 1, unit.box), job.grid.axes))
 
 
-def _clear(writer: PyramidWriter, job: ImageJob, unit: Unit) -> None:
+def _tidy(writer: PyramidWriter, job: ImageJob, unit: Unit) -> None:
     for level in job.grid.written_levels(unit.stage):
-        writer.clear(level, job.grid.area(unit, level))
+        writer.tidy(level, job.grid.area(unit, level))
 
 
 def _write(writer: PyramidWriter, job: ImageJob, unit: Unit, pixels: NDArray[Any]) -> None:

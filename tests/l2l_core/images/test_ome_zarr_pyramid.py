@@ -92,20 +92,20 @@ def test_units_make_the_whole(version: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize("area", list(units()))
-def test_clearing_a_unit_leaves_its_neighbours(
+def test_a_unit_written_again_leaves_its_neighbours(
     area: tuple[tuple[int, int], ...], version: str, place: Place
 ) -> None:
     create_store(place, layout(version))
     writer = open_levels(place, layout(version))
     writer.write(0, WHOLE, PIXELS)
     writer.write(1, tuple((0, size) for size in LEVELS[1][0]), PIXELS[:, :75, :42])
-    writer.clear(0, area)
+    writer.tidy(0, area)
+    writer.write(0, area, np.zeros_like(PIXELS[part(area)]))
     expected = PIXELS.copy()
     expected[part(area)] = 0
     np.testing.assert_array_equal(writer.read(0, WHOLE), expected)
     below = writer.read(1, ((0, 2), (0, 75), (0, 42)))
     np.testing.assert_array_equal(below, PIXELS[:, :75, :42])
-    writer.clear(0, area)
     writer.write(0, area, PIXELS[part(area)])
     np.testing.assert_array_equal(writer.read(0, WHOLE), PIXELS)
 
@@ -168,7 +168,8 @@ def test_a_unit_is_one_file_a_level_and_zeros_are_none(tmp_path: Path) -> None:
     assert not writer.read(0, WHOLE).any()
 
 
-def test_leftovers_of_killed_writes_go_with_their_unit_alone(version: str, place: Place) -> None:
+def test_leftovers_of_killed_writes_go_with_their_unit_alone(version: str, tmp_path: Path) -> None:
+    place = tmp_path / "a.zarr"
     levels = (((1, 16, 400), (1, 16, 16), (1, 16, 16)),)
     wide = StoreLayout("CYX", "uint8", levels, version=version)
     create_store(place, wide)
@@ -178,8 +179,8 @@ def test_leftovers_of_killed_writes_go_with_their_unit_alone(version: str, place
     with open_files(child(place, *above)) as files:
         for name in names:
             files[name] = b"torn"
-        writer.clear(0, ((0, 1), (0, 16), (16, 32)))
-        assert sorted(files) == ["11", "11.0abc.partial", "notes.txt"]
+        writer.tidy(0, ((0, 1), (0, 16), (16, 32)))
+        assert sorted(files) == ["1", "11", "11.0abc.partial", "notes.txt"]
 
 
 @contextmanager
@@ -233,7 +234,7 @@ def test_a_full_disk_is_a_sentence_and_what_was_there_stays(version: str, tmp_pa
     np.testing.assert_array_equal(writer.read(0, first), PIXELS[part(first)])
     assert attributes_of(place)["label2label"] == {"by": "former"}
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
-    writer.clear(0, second)
+    writer.tidy(0, second)
     writer.write(0, second, PIXELS[part(second)])
     np.testing.assert_array_equal(writer.read(0, second), PIXELS[part(second)])
 
@@ -250,7 +251,7 @@ def test_a_store_that_is_gone_is_said(version: str, place: Place) -> None:
         writer.read(0, WHOLE)
     with pytest.raises(OutputError, match="no OME-Zarr image"):
         set_attributes(place, provenance={})
-    writer.clear(0, WHOLE)
+    writer.tidy(0, WHOLE)
 
 
 def test_nothing_is_overwritten(version: str, place: Place) -> None:
@@ -305,7 +306,7 @@ def test_an_area_that_cuts_an_object_is_refused(area: Any, version: str, tmp_pat
     create_store(tmp_path / "a.zarr", layout(version))
     writer = open_levels(tmp_path / "a.zarr", layout(version))
     with pytest.raises(TilingError, match="whole objects of"):
-        writer.clear(0, area)
+        writer.tidy(0, area)
     with pytest.raises(TilingError, match="whole objects of"):
         writer.write(0, area, np.zeros([stop - start for start, stop in area], np.uint16))
     with pytest.raises(TilingError, match="was given"):

@@ -127,6 +127,30 @@ def test_a_torn_file_is_neither_read_nor_kept(version, tmp_path):
     assert not list((tmp_path / "mean.zarr").rglob("*.partial"))
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_worker_that_comes_late_takes_nothing_away(version, tmp_path):
+    seen = []
+
+    class Watched(Differences):
+        def restore(self, batch):
+            seen.append(level(job, 0))
+            return super().restore(batch)
+
+    job = made(tmp_path, noise(150, 100), Watched(), version=version)
+    run(Watched(), job)
+    done = level(job, 0)
+    seen.clear()
+    run(Watched(), job)
+    assert seen
+    for pixels in seen:
+        np.testing.assert_array_equal(pixels, done)
+    # Nor does one that fails: its image is gone, and the unit is finished.
+    (tmp_path / "image.zarr").rename(tmp_path / "away.zarr")
+    with pytest.raises(ImageNotFoundError):
+        restore_unit(Watched(), job, job.grid.unit(0, 0), NONE)
+    np.testing.assert_array_equal(level(job, 0), done)
+
+
 def test_a_unit_leaves_its_neighbours_alone(tmp_path):
     restorer, pixels = Differences(), noise(150, 100)
     job = made(tmp_path, pixels, restorer)
