@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -163,6 +164,23 @@ class Frame:
         together = set() if self.each_channel else {"C"}
         held = together | unbounded | set(self.new_axes)
         return "".join(axis for axis in self.output_axes if axis in held)
+
+    @property
+    def load(self) -> int:
+        """How many pixels are read for one that is restored, at least 1.
+
+        More than 1 where channels become fewer, or planes become one.
+        """
+        used_up = (
+            side
+            for axis, side in zip(self.geometry.axes, self.sides, strict=True)
+            if axis not in self.geometry.output_axes
+        )
+        read = prod(used_up) * (1 if self.each_channel else self.geometry.channels_in)
+        made = 1 if self.each_channel else self.geometry.channels_out
+        made *= prod(self._length(axis) for axis in self.new_axes)
+        made *= prod(self.scale[axis] for axis in self.geometry.axes)
+        return max(1, -(-read // made))
 
     def positions(self) -> Iterator[tuple[Range, ...]]:
         """Yield the box of each outer position, the last outer axis fastest.

@@ -30,6 +30,7 @@ def unit_sides(
     whole: str,
     side: int | None,
     scale: Mapping[str, int],
+    load: int = 1,
 ) -> tuple[int, ...]:
     """Return the sides of units that tile an image; they may reach beyond it.
 
@@ -39,7 +40,7 @@ def unit_sides(
         Sides of the image.
     axes : str
         Its axes, of ``"TCZYX"`` in that order, with Y and X.
-    inner, whole, side, scale
+    inner, whole, side, scale, load
         As in :func:`l2l_core.streaming.units.plan_grid`.
 
     Returns
@@ -51,13 +52,16 @@ def unit_sides(
     size = dict(zip(axes, shape, strict=True))
     sides = {name: size[name] if name in whole else 1 for name in axes}
     if "Z" in size and "Z" in inner and "Z" not in whole:
-        sides["Z"] = _depth(size["Z"], side, lcm(16, scale.get("Z", 1)))
+        sides["Z"] = _depth(size["Z"], side, lcm(16, scale.get("Z", 1)), load)
     extent = {name: min(sides[name], size[name]) for name in axes}
     plane = side or _SIDE
     while side is None and plane > _LEAST_SIDE:
         for name in "YX":
             extent[name] = size[name] if name in whole else min(plane, size[name])
-        if prod(extent.values()) <= _UNIT_PIXELS:
+        pixels = prod(extent.values())
+        # What is read counts down to units of one chunk in a file; those of less store badly.
+        small = plane <= _CHUNK_SIDE_IN_SHARD or pixels * load <= _UNIT_PIXELS
+        if pixels <= _UNIT_PIXELS and small:
             break
         plane //= 2
     for name in "YX":
@@ -66,7 +70,8 @@ def unit_sides(
     for name in reversed(axes):
         if name in inner or name in whole:
             continue
-        count = -(-size[name] // max(1, _JOINED_PIXELS // pixels))
+        room = min(_JOINED_PIXELS, _UNIT_PIXELS // load)
+        count = -(-size[name] // max(1, room // pixels))
         # Equal parts take up more than half of the room, so that a cut axis is the last that is
         # joined.
         sides[name] = -(-size[name] // count)
@@ -74,10 +79,11 @@ def unit_sides(
     return tuple(sides[name] for name in axes)
 
 
-def _depth(size: int, side: int | None, step: int) -> int:
+def _depth(size: int, side: int | None, step: int, load: int) -> int:
     """Return the depth of equally thick units of a volume, in multiples of `step`."""
     limit = _DEPTH
-    while side and limit > _LEAST_DEPTH and limit * side * side > _UNIT_PIXELS:
+    plane = (side or _CHUNK_SIDE_IN_SHARD) ** 2 * load
+    while limit > _LEAST_DEPTH and limit * plane > _UNIT_PIXELS:
         limit //= 2
     count = -(-size // max(step, limit // step * step))
     return -(-size // (count * step)) * step

@@ -220,6 +220,7 @@ def plan_grid(
     side: int | None = None,
     scale: Mapping[str, int] | None = None,
     sharded: bool = True,
+    load: int = 1,
 ) -> Grid:
     """Return the units that write a restoration and its pyramid.
 
@@ -245,6 +246,9 @@ def plan_grid(
     sharded : bool
         Whether a unit is one file of many chunks (Zarr 3), or as many files as chunks (Zarr 2),
         which are larger then.
+    load : int, optional
+        Pixels that are read for one of the restoration, where planes or channels become one. Units
+        are smaller then, down to 512 pixels along Y and X, unless `side` is given.
 
     Returns
     -------
@@ -273,7 +277,16 @@ def plan_grid(
     shapes = level_shapes(shape, axes)
     levels: list[LevelGrid] = []
     for base in range(0, max(1, len(shapes) - 1), _LEVELS):
-        sides = unit_sides(shapes[base], axes, inner=inner, whole=whole, side=side, scale=scales)
+        sides = unit_sides(
+            shapes[base],
+            axes,
+            inner=inner,
+            whole=whole,
+            side=side,
+            scale=scales,
+            # A later stage reads the level below, of the same channels and planes.
+            load=1 if base else load,
+        )
         alone = tuple(a >= b for a, b in zip(sides, shapes[base], strict=True))
         for level in range(base + (base > 0), min(base + _LEVELS + 1, len(shapes))):
             owned = tuple(

@@ -69,6 +69,7 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
             side=options.unit,
             scale=frame.scale,
             sharded=version != "0.4",
+            load=frame.load,
         )
         layout = StoreLayout(
             axes=grid.axes,

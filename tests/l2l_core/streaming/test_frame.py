@@ -72,3 +72,23 @@ def test_an_axis_that_is_used_up():
 def test_images_that_do_not_fit(axes, shape, error, words):
     with pytest.raises(error, match=words):
         Frame(axes, shape, PLANES)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "facts", "load"),
+    [
+        ("YX", (9, 9), {}, 1),
+        ("ZYX", (200, 9, 9), {"axes": "ZYX", "output_axes": "YX"}, 200),
+        ("CYX", (40, 9, 9), {"channels_in": 40, "channels_out": 1}, 40),
+        ("CYX", (3, 9, 9), {"channels_in": 3, "channels_out": 2}, 2),
+        ("CYX", (2, 9, 9), {"channels_in": 2, "channels_out": 3}, 1),
+        ("CYX", (8, 9, 9), {"channels_in": 8, "scale": 2}, 2),
+    ],
+)
+def test_how_much_is_read_for_a_pixel(axes, shape, facts, load):
+    geometry = Geometry(**{"axes": "YX", **facts})
+    assert Frame(axes, shape, geometry).load == load
+
+
+def test_channels_one_by_one_are_no_load():
+    assert Frame("CYX", (4, 10, 12), Geometry(axes="YX"), each_channel=True).load == 1

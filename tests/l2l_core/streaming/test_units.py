@@ -31,6 +31,7 @@ def arguments(draw, least=1):
         "side": side,
         "scale": scale,
         "sharded": draw(st.booleans()),
+        "load": draw(st.sampled_from([1, 3, 200])),
     }
 
 
@@ -265,3 +266,35 @@ def test_units_and_levels_that_do_not_exist_are_errors():
             grid.unit(stage, index)
     with pytest.raises(IndexError, match="writes 4 to 5"):
         grid.area(grid.unit(1, 0), 3)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "inner", "whole", "load"),
+    [
+        ("YX", (40_000, 60_000), "YX", "", 200),
+        ("CYX", (1, 40_000, 60_000), "YX", "C", 40),
+        ("TYX", (900, 500, 500), "YX", "", 40),
+        ("CZYX", (1, 400, 9_000, 9_000), "ZYX", "C", 4),
+    ],
+)
+def test_what_a_unit_reads_is_bounded_down_to_one_chunk(axes, shape, inner, whole, load):
+    grid = plan_grid(shape, axes, inner=inner, whole=whole, load=load)
+    unit = grid.levels[0].unit
+    assert prod(unit) * load <= max(2**25, 512 * 512 * load)
+    # Nor are units smaller than they need be.
+    assert prod(unit) * load > 2**22
+    assert grid.levels[0].unit != plan_grid(shape, axes, inner=inner, whole=whole).levels[0].unit
+    # Later stages read one level, whatever the first one read.
+    for level, plain in zip(grid.levels, plan_grid(shape, axes, inner=inner).levels, strict=True):
+        assert level.shape == plain.shape
+    assert [level.unit for level in grid.levels[4:]] == [
+        level.unit for level in plan_grid(shape, axes, inner=inner, whole=whole).levels[4:]
+    ]
+
+
+def test_a_side_that_is_given_is_kept_whatever_is_read():
+    for load in (1, 1000):
+        assert plan_grid((9000, 9000), "YX", inner="YX", side=2048, load=load).levels[0].unit == (
+            2048,
+            2048,
+        )

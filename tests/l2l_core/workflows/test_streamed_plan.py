@@ -51,6 +51,12 @@ def test_the_tile_fits_the_unit(toy, plan):
     assert max(asked.tile) <= 20
 
 
+def test_units_are_smaller_where_many_planes_become_one(toy, plan):
+    model = toy(axes="ZYX", output_axes="YX")
+    job, _, _ = plan(model, np.zeros((32, 1100, 1050), np.uint8), "ZYX")
+    assert job.grid.levels[0].unit == (1024, 1024)
+
+
 def test_a_new_axis_is_as_long_as_the_method_makes_it(toy, plan):
     model = toy(output_axes="ZYX")
     job, _, _ = plan(model, np.ones((150, 170), np.uint8), unit=64)
