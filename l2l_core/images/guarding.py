@@ -19,6 +19,8 @@ from l2l_core.images.places import Place, as_place, child, read_document
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 
+_OF_ARRAY = ("zarr.json", ".zarray")
+
 # A copy of what the documents of all arrays below say, which grows with labels that are added.
 _COPIES = "consolidated_metadata"
 
@@ -27,7 +29,8 @@ _COPIES = "consolidated_metadata"
 class Guard:
     """What tells an input from any other, and from itself after a change.
 
-    Pixels do not count: a chunk that is repaired leaves the input what it was.
+    Pixels do not count: a chunk that is repaired leaves the input what it was. An array that is
+    deleted and written anew with the same metadata is another one; its document tells by its time.
 
     Parameters
     ----------
@@ -36,10 +39,14 @@ class Guard:
         level: a SHA-256 for each entry that stands there, so that a message can name it.
     file : dict of str to int
         Of any other file its ``size`` in bytes and its time of change, ``mtime_ns``.
+    written : dict of str to int
+        Of a local zarr store the time of change of the array's own metadata document, in
+        nanoseconds, by its name.
     """
 
     documents: Mapping[str, Mapping[str, str]] = field(factory=dict)
     file: Mapping[str, int] = field(factory=dict)
+    written: Mapping[str, int] = field(factory=dict)
 
     @classmethod
     def of(cls, place: str | Place, level: int = 0) -> Self:
@@ -68,7 +75,12 @@ class Guard:
         folders = dict.fromkeys(("", found.array.path))
         names = [f"{folder}/{name}".lstrip("/") for folder in folders for name in _DOCUMENTS]
         read = {name: _entries(place, name) for name in names}
-        return cls(documents={name: entries for name, entries in read.items() if entries})
+        own = [f"{found.array.path}/{name}".lstrip("/") for name in _OF_ARRAY]
+        times = {name: _time(place, name) for name in own if read[name]}
+        return cls(
+            documents={name: entries for name, entries in read.items() if entries},
+            written={name: time for name, time in times.items() if time is not None},
+        )
 
     def check(self, place: str | Place) -> None:
         """Look whether the input is still what it was, by a few small reads.
@@ -91,6 +103,9 @@ class Guard:
             if changed:
                 what = f"{', '.join(key for key in changed if key) or 'the content'} in {name}"
                 raise ImageError(_changed(place, what))
+        for name, time in self.written.items():
+            if _time(place, name) != time:
+                raise ImageError(_rewritten(place, name))
 
     def _check_file(self, place: Place) -> None:
         try:
@@ -107,12 +122,8 @@ class Guard:
         """Return what JSON can hold."""
         if self.file:
             return {"file": dict(self.file)}
-        return {"documents": {name: dict(entries) for name, entries in self.documents.items()}}
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Return the guard that :meth:`to_dict` gave."""
-        return cls(documents=stored.get("documents", {}), file=stored.get("file", {}))
+        documents = {name: dict(entries) for name, entries in self.documents.items()}
+        return {"documents": documents, "written": dict(self.written)}
 
 
 def _file(path: Path) -> dict[str, int]:
@@ -123,6 +134,16 @@ def _file(path: Path) -> dict[str, int]:
             f"{path}: there is no such file or folder ({error.strerror}); check the path"
         ) from error
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def _time(place: Place, name: str) -> int | None:
+    """Return the time of change of a document; None elsewhere, where times are not to be had."""
+    if not isinstance(place, Path):
+        return None
+    try:
+        return (place / name).stat().st_mtime_ns
+    except OSError as error:
+        raise ImageNotFoundError(_vanished(place, f"the store, or {name} in it,")) from error
 
 
 def _entries(place: Place, name: str) -> dict[str, str] | None:
@@ -148,6 +169,13 @@ def _vanished(place: Place, what: str) -> str:
     return (
         f"{place}: {what} vanished while the work on it went on; bring it back to this place, then "
         "start again"
+    )
+
+
+def _rewritten(place: Place, name: str) -> str:
+    return (
+        f"{place}: the input is no longer what it was when the work on it began: its array was "
+        f"written anew, by the time of {name}; begin anew with what is there now"
     )
 
 

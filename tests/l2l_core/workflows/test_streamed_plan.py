@@ -1,6 +1,7 @@
 """What a restoration is planned from, and what makes two of them one or different."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ def plan(tmp_path):
 
     def planned(model, pixels, axes="YX", **options):
         write_image(tmp_path / "image.ome.zarr", pixels, axes, pixel_size={"X": Length(0.4)})
+        # The time at which it is written counts.
+        os.utime(tmp_path / "image.ome.zarr" / "0" / "zarr.json", ns=(0, 0))
         target = Target(tmp_path / "image.ome.zarr", tmp_path / "out.ome.zarr")
         chosen = RestoreOptions(**options)
         return plan_image(model, target, chosen), Facts.of(model, chosen), target
