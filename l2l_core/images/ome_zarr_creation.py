@@ -17,7 +17,7 @@ from l2l_core.images.ome_zarr_metadata import (
     with_windows,
 )
 from l2l_core.images.place_files import write_document
-from l2l_core.images.places import DOCUMENTS, Place, as_place, child, read_document
+from l2l_core.images.places import Place, as_place, child, holds_store, read_document
 from l2l_core.images.replacing import flush, replacing
 
 if TYPE_CHECKING:
@@ -51,11 +51,7 @@ def create_store(
 def make_store(place: Place, documents: Mapping[str, bytes]) -> None:
     """Make a store of its metadata documents, as :func:`create_store` does."""
     place = as_place(place)
-    if isinstance(place, Path):
-        there = place.exists() or place.is_symlink()
-    else:
-        there = any(read_document(child(place, name)) is not None for name in DOCUMENTS)
-    if there:
+    if holds_store(place) or (isinstance(place, Path) and place.is_symlink()):
         raise OutputError(
             f"{place}: there is something already, and it is not overwritten; choose another "
             "name, or delete it"

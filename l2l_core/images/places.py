@@ -111,10 +111,29 @@ def exists(place: Place) -> bool:
     if isinstance(place, Path):
         return place.exists()
     if _protocol(place) in _WEB:
-        return any(read_document(child(place, name)) is not None for name in DOCUMENTS)
+        return holds_store(place)
     files, path = filesystem(place)
     with answering(place):
         return bool(files.exists(path))
+
+
+def holds_store(place: Place) -> bool:
+    """Whether a zarr store could not be made at a place, since there is one or something else.
+
+    A store elsewhere is made file by file, its own document last, and deleted in the opposite
+    order: without that document it is what a kill left, and can be made there again.
+
+    Raises
+    ------
+    ImageError
+        If the host does not answer.
+    MissingDependencyError
+        If the package of the URL's protocol is not installed.
+    """
+    place = as_place(place)
+    if isinstance(place, Path):
+        return place.exists()
+    return any(read_document(child(place, name)) is not None for name in DOCUMENTS)
 
 
 def read_document(place: Place, *, length: int | None = None) -> bytes | None:
