@@ -9,13 +9,13 @@ import re
 import sys
 from collections.abc import Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import define, field
 
 from l2l_core.errors import ImageFormatError
-from l2l_core.images.image import Length, lengths
+from l2l_core.images.image import Length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,26 +114,6 @@ class StoreLayout:
             "omero": None if self.omero is None else dict(self.omero),
             "name": self.name,
         }
-
-    @classmethod
-    def from_dict(cls, stated: Mapping[str, Any]) -> Self:
-        """Return the layout of :meth:`to_dict`."""
-        names = stated["channel_names"]
-        return cls(
-            axes=stated["axes"],
-            dtype=stated["dtype"],
-            levels=tuple(
-                (tuple(shape), tuple(chunks), tuple(unit))
-                for shape, chunks, unit in stated["levels"]
-            ),
-            version=stated["version"],
-            compression=stated["compression"],
-            pixel_size=lengths(stated["pixel_size"]),
-            translation=dict(stated["translation"]),
-            channel_names=None if names is None else tuple(names),
-            omero=stated["omero"],
-            name=stated["name"],
-        )
 
 
 def group_attributes(layout: StoreLayout, provenance: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -136,11 +136,6 @@ class Collection:
         return tuple(child(self.place, path) for path in self.paths)
 
 
-def is_plate(place: str | Path) -> bool:
-    """Whether a place is a plate of OME-Zarr; False where there is nothing."""
-    return "plate" in ome_of(as_place(place))
-
-
 def open_plate(place: str | Path) -> Plate:
     """Read which wells and fields a plate has.
 

@@ -10,7 +10,7 @@ import zarr
 from l2l_core.errors import ImageFormatError
 from l2l_core.images.places import open_store
 from l2l_core.images.reading import open_image
-from l2l_core.images.zarr_collections import Field, is_plate, list_collection, open_plate
+from l2l_core.images.zarr_collections import Field, list_collection, open_plate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,6 @@ WELLS = {"A/1": ["0", "1"], "A/02": ["0"], "upper row/left": ["0", "field7"]}
 
 def test_the_wells_and_fields_of_a_plate_are_read(version: str, tmp_path: Path) -> None:
     root = plate(tmp_path / "p.zarr", version, WELLS)
-    assert is_plate(root)
     found = open_plate(root)
     assert found.version == version
     assert found.attributes["name"] == "screen"
@@ -256,7 +255,6 @@ def test_a_single_image_and_what_is_no_store_are_no_collection(tmp_path: Path) -
     (tmp_path / "e.zarr" / "zarr.json").write_text('{"attributes": {"ome": 3}}')
     for name in ("a.zarr", "b.zarr", "c.tif", "d.zarr", "e.zarr", "missing.zarr"):
         assert list_collection(tmp_path / name) is None
-        assert not is_plate(tmp_path / name)
         with pytest.raises(ImageFormatError, match="this is no OME-Zarr plate"):
             open_plate(tmp_path / name)
 
