@@ -5,9 +5,10 @@ import json
 import pytest
 import yaozarrs
 import zarr
+from attrs import evolve
 
 from l2l_core.errors import OutputError
-from l2l_core.images.ome_zarr_collections import create_collection
+from l2l_core.images.ome_zarr_collections import create_collection, extend_collection
 from l2l_core.images.zarr_collections import list_collection
 
 
@@ -84,3 +85,23 @@ def test_a_well_is_valid(well, tmp_path):
     out = tmp_path / "out.zarr"
     create_collection(out, well, version="0.5")
     yaozarrs.validate_ome_object(json.loads((out / "zarr.json").read_text())["attributes"]["ome"])
+
+
+@pytest.mark.parametrize("kind", ["well", "series"])
+def test_what_came_to_the_source_comes_to_what_was_made(kind, version, request, tmp_path):
+    source, out = request.getfixturevalue(kind), tmp_path / "out.zarr"
+    create_collection(out, source, provenance={"job": "a"})
+    before = read(out, version)
+    extend_collection(out, source)
+    assert read(out, version) == before
+    later = evolve(source, paths=("12", source.paths[0]))
+    extend_collection(out, later)
+    for name in (*source.paths, "12"):
+        group(out / name, version, {})
+    assert list_collection(out).paths == (*source.paths, "12")
+    assert read(out, version)["label2label"] == {"job": "a"}
+
+
+def read(out, version):
+    document = json.loads((out / (".zattrs" if version == "0.4" else "zarr.json")).read_text())
+    return document if version == "0.4" else document["attributes"]
