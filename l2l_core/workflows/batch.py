@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from l2l_core.errors import L2LError, OutputError
-from l2l_core.images.places import Place, as_place, exists
-from l2l_core.streaming.execution import make_workers
+from l2l_core.images.places import Place, as_place, child, exists
+from l2l_core.streaming.execution import Workers, make_workers
 from l2l_core.streaming.jobs import ImageJob
 from l2l_core.streaming.ledger import Ledger
 from l2l_core.workflows.model import Model
+from l2l_core.workflows.recognition import known_files, refuse_foreign_files
 from l2l_core.workflows.restoration import Restored, RestoreOptions, Watcher
 from l2l_core.workflows.restore_places import (
     Target,
@@ -23,6 +25,7 @@ from l2l_core.workflows.restore_places import (
 from l2l_core.workflows.streamed import StreamedRun
 from l2l_core.workflows.streamed_plan import Facts, plan_image
 from l2l_core.workflows.streamed_stores import (
+    check_store,
     is_finished,
     make_collection,
     refuse_foreign,
@@ -32,11 +35,12 @@ from l2l_core.workflows.streamed_tasks import ModelFacts, lend, take_back
 from l2l_core.workflows.summary import write_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from l2l_core.images.zarr_collections import Collection
+    from collections.abc import Iterable, Iterator
 
 LEDGER_SUFFIX = ".l2l"
+
+_MANY = 100
+"""Images whose planning takes so long that one wants to be told."""
 
 
 @define(frozen=True, kw_only=True)
@@ -88,6 +92,7 @@ class Batch:
     _files: dict[int, Target] = field(factory=dict)
     _results: dict[int, Restored] = field(factory=dict)
     _order: list[int] = field(factory=list)
+    _made: frozenset[str] = frozenset()
 
     def __attrs_post_init__(self) -> None:
         self._facts = Facts.of(self.model, self.options)
@@ -102,26 +107,31 @@ class Batch:
         """
         self._plan()
         folder = self._folder()
-        single = len(self.targets.images) == 1 and not self.targets.collections
+        single = self._is_single
         if single and not self.execution.restart and not folder.exists() and self._finished(0):
             return [self._skipped(0)]
-        outs = self._outs()
-        if self.execution.restart:
-            refuse_foreign(outs)
-        manifest = self._facts.sections([self._images[0]] if single else [])
-        with Ledger.open(folder, manifest, restart=self.execution.restart) as ledger:
+        with ExitStack() as stack:
+            workers = None
             if self.execution.restart:
-                for place in outs:
+                # Nothing is deleted before all that is needed to make it anew is there.
+                self._refuse_foreign(folder)
+                if self._jobs or self._files:
+                    workers = self._make_workers()
+                    stack.callback(workers.close)
+            manifest = self._facts.sections([self._images[0]] if single else [])
+            ledger = Ledger.open(folder, manifest, restart=self.execution.restart)
+            stack.enter_context(ledger)
+            self._note_place(ledger)
+            if self.execution.restart:
+                for place in self._outs():
                     remove_store(place)
             if not single:
                 self._number(ledger)
-            for collection, place in self._collections():
-                make_collection(
-                    collection, place, self.options.version, {"job": self._facts.job({})}
-                )
+            self._make_collections()
             self._leave_what_is_done(ledger)
+            self._check_stores(ledger)
             if self._jobs or self._files:
-                self._run(ledger)
+                self._run(ledger, workers or self._make_workers())
             elif not any(result.error for result in self._results.values()):
                 ledger.finish()
             results = [self._results[number] for number in self._order]
@@ -132,17 +142,126 @@ class Batch:
                 write_summary(folder, results)
         return results
 
+    @property
+    def _is_single(self) -> bool:
+        return len(self.targets.images) == 1 and not self.targets.collections
+
+    def _make_workers(self) -> Workers:
+        return make_workers(
+            self.execution.workers, self.execution.scheduler, notice=self.progress.message
+        )
+
+    # --- what is there already -----------------------------------------------------------------
+
     def _outs(self) -> list[Place]:
         """Return all stores that are made, a plate once for all that is in it."""
-        within = [target.root is not None for target in self.targets.images]
-        jobs = [job for number, job in self._jobs.items() if not within[number]]
+        numbered = enumerate(self.targets.images)
+        jobs = [self._jobs[n] for n, target in numbered if target.root is None and n in self._jobs]
         alone = [as_place(place) for job in jobs for place in job.stores.values()]
-        return [*alone, *(place for _, place in self._collections())]
+        roots = [
+            place
+            for collection, out in self.targets.collections
+            if self._goes_on(out)
+            for place in self._roots(out)
+        ]
+        return [*alone, *roots]
+
+    def _refuse_foreign(self, folder: Path) -> None:
+        """Leave images out whose restoration would replace what is not ours."""
+        self._made = known_files(folder)
+        for _, out in self.targets.collections:
+            with self._leaving_out(*self._within(out)):
+                for place in self._roots(out):
+                    refuse_foreign(place)
+        for number, target in enumerate(self.targets.images):
+            with self._leaving_out(number):
+                if number in self._files:
+                    places = target.outputs(self.model, all_outputs=self.options.all_outputs)
+                    known = self._name(target) in self._made
+                    refuse_foreign_files(map(Path, places.values()), known=known)
+                elif number in self._jobs and target.root is None:
+                    for store in self._jobs[number].stores.values():
+                        refuse_foreign(as_place(store))
+
+    def _make_collections(self) -> None:
+        facts = {"job": self._facts.job({})}
+        for collection, out in self.targets.collections:
+            if self._goes_on(out):
+                with self._leaving_out(*self._within(out)):
+                    for place in self._roots(out):
+                        make_collection(collection, place, self.options.version, facts)
+
+    def _check_stores(self, ledger: Ledger) -> None:
+        """Leave images out whose place is taken, or whose store vanished."""
+        for index, number in enumerate(self._order):
+            if number not in self._jobs:
+                continue
+            job, begun = self._jobs[number], ledger.done.count(number, 0) > 0
+            with self._leaving_out(index):
+                for output in job.stores:
+                    facts = self._facts.provenance_of(self._images[number], job, output)
+                    check_store(job, output, facts, begun=begun)
+
+    @contextmanager
+    def _leaving_out(self, *indices: int) -> Iterator[None]:
+        """Make an error the result of some images of many; the others are restored all the same."""
+        try:
+            yield
+        except OutputError as error:
+            if len(indices) == len(self.targets.images):
+                raise
+            for index in indices:
+                number, target = self._order[index], self.targets.images[index]
+                self._jobs.pop(number, None)
+                self._files.pop(number, None)
+                self._results[number] = Restored(
+                    str(target.source), str(target.out), error=str(error)
+                )
+
+    def _within(self, root: Place) -> list[int]:
+        return [index for index, target in enumerate(self.targets.images) if target.root == root]
+
+    def _goes_on(self, root: Place) -> bool:
+        return any(self._order[index] in self._jobs for index in self._within(root))
+
+    def _roots(self, out: Place) -> Iterable[Place]:
+        """Return the places of the outputs of a plate, or the like."""
+        return output_places(self.model, out, all_outputs=self.options.all_outputs).values()
+
+    def _name(self, target: Target) -> str:
+        """Return what the ledger calls an image, wherever it and the restorations are moved."""
+        if isinstance(target.out, Path):
+            return target.out.relative_to(self.out).as_posix()
+        return target.out.removeprefix(str(self.out)).lstrip("/")
+
+    def _note_place(self, ledger: Ledger) -> None:
+        """Note where the restorations are; a ledger may move with them, and not serve two.
+
+        Raises
+        ------
+        OutputError
+            If those that it is of are still elsewhere.
+        """
+        noted, here = [note["out"] for note in ledger.notes("place")][-1:], str(self.out)
+        if noted == [here]:
+            return
+        for former in map(as_place, noted):
+            images = [child(former, note["out"]) for note in ledger.notes("image")]
+            if any(exists(place) for place in images or [former]):
+                raise OutputError(
+                    f"the ledger {ledger.folder} is of {former}, which is still there, and not of "
+                    f"{here}; give another --ledger"
+                )
+        ledger.note("place", out=here)
+
+    # --- the plan ------------------------------------------------------------------------------
 
     def _plan(self) -> None:
         """Plan each image; one of many that cannot be restored is told of, and left out."""
         alone = len(self.targets.images) == 1
         self._order = list(range(len(self.targets.images)))
+        if len(self._order) > _MANY:
+            self.progress.message(f"planning {len(self._order)} images")
         for number, target in enumerate(self.targets.images):
             try:
                 job = None
@@ -172,6 +291,8 @@ class Batch:
                 f"{self.out} is not on this computer, and the ledger, which says what of it is "
                 "done, has to be; give --ledger a folder that is still there after a crash"
             )
+        if not self.out.name:
+            raise OutputError(f"{self.out} has nothing beside it; give --ledger a folder")
         return self.out.with_name(self.out.name + LEDGER_SUFFIX)
 
     def _number(self, ledger: Ledger) -> None:
@@ -181,7 +302,9 @@ class Batch:
         self._images, self._jobs, self._files, self._results = {}, {}, {}, {}
         following = len(known)
         for place, target in enumerate(self.targets.images):
-            noted = known.get(str(target.out))
+            name = self._name(target)
+            noted = known.get(name)
+            made = name in self._made or bool(noted and noted["made"])
             number = noted["number"] if noted else following
             self._order[place] = number
             if noted is None:
@@ -190,14 +313,14 @@ class Batch:
                 self._results[number] = old[3][place]
                 # An image that could not be read yet keeps its number, and no facts.
                 if noted is None:
-                    ledger.note("image", number=number, out=str(target.out), job="")
+                    ledger.note("image", number=number, out=name, job="", made=made)
                 continue
             image = old[0][place]
             job = self._facts.job(image)
             # A file of which nothing is there was perhaps broken, and is mended now.
             untouched = place in old[2] and (number, 0, 0) not in ledger.done
             if noted is None or not noted["job"] or (untouched and noted["job"] != job):
-                ledger.note("image", number=number, out=str(target.out), job=job)
+                ledger.note("image", number=number, out=name, job=job, made=made)
             elif noted["job"] != job:
                 self._results[number] = Restored(
                     str(target.source),
@@ -211,13 +334,6 @@ class Batch:
                 self._jobs[number] = old[1][place]
             else:
                 self._files[number] = old[2][place]
-
-    def _collections(self) -> Iterator[tuple[Collection, Place]]:
-        """Yield each plate, or the like, and the place of each output of it."""
-        for collection, out in self.targets.collections:
-            places = output_places(self.model, out, all_outputs=self.options.all_outputs)
-            for place in places.values():
-                yield collection, place
 
     def _finished(self, number: int) -> bool:
         job = self._jobs.get(number)
@@ -250,13 +366,11 @@ class Batch:
                 self._results[number] = Restored(str(target.source), str(target.out), skipped=True)
                 del self._files[number]
 
-    def _run(self, ledger: Ledger) -> None:
-        facts = ModelFacts.of(self.model)
-        lend(facts, self.model)
-        try:
-            with make_workers(
-                self.execution.workers, self.execution.scheduler, notice=self.progress.message
-            ) as workers:
+    def _run(self, ledger: Ledger, workers: Workers) -> None:
+        with workers:
+            facts = ModelFacts.of(self.model)
+            lend(facts, self.model)
+            try:
                 self.progress.message(workers.describe())
                 run = StreamedRun(
                     model=self.model,
@@ -272,5 +386,5 @@ class Batch:
                     restart=self.execution.restart,
                 )
                 self._results.update(run.restore())
-        finally:
-            take_back(facts)
+            finally:
+                take_back(facts)

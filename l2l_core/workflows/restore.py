@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l_core.errors import OutputError
-from l2l_core.images.places import Place, as_place
 from l2l_core.workflows.batch import Batch, Execution
+from l2l_core.workflows.recognition import refuse_foreign_files
 from l2l_core.workflows.restoration import (
     NOT_A_MEASUREMENT,
     Restored,
@@ -24,6 +24,8 @@ from l2l_core.workflows.restore_places import (
     WRITABLE,
     Targets,
     find_targets,
+    located,
+    output_places,
     refuse_clashes,
     suffix_of,
 )
@@ -32,6 +34,7 @@ from l2l_core.workflows.restore_whole import restore_whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from l2l_core.images.places import Place
     from l2l_core.workflows.model import Model
 
 __all__ = [
@@ -97,7 +100,7 @@ def restore_file(
     Axes, pixel size, unit, position, channel names and colours of the image go over to the
     restoration, and so does which model made it of what.
     """
-    place = as_place(out)
+    place = located(out)
     if not suffix_of(place):
         raise OutputError(
             f"{out}: the format of an image is chosen by its suffix; expected one of "
@@ -145,7 +148,7 @@ def restore_files(
     OutputError
         If the output is not ours to write, or cannot be written.
     """
-    place = as_place(out)
+    place = located(out)
     chosen = RestoreOptions(**options)
     execution = Execution(workers=workers, scheduler=scheduler, ledger=ledger, restart=restart)
     return _restore(model, find_targets(sources, place, chosen), place, chosen, execution, progress)
@@ -163,6 +166,9 @@ def _restore(
     if len(targets.images) == 1 and not targets.collections:
         target = targets.images[0]
         if not target.is_store:
+            if execution.restart:
+                places = output_places(model, target.out, all_outputs=options.all_outputs)
+                refuse_foreign_files(map(Path, places.values()))
             return [
                 restore_whole(
                     model,

@@ -14,7 +14,7 @@ from l2l_core.images.reading import list_images
 from l2l_core.images.zarr_collections import Collection, list_collection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from l2l_core.components.geometry import Geometry
     from l2l_core.images.image import Image, Length
@@ -38,6 +38,17 @@ def suffix_of(place: Place) -> str:
 def is_store(place: Place) -> bool:
     """Whether a place is written as OME-Zarr, unit by unit."""
     return suffix_of(place) in STORES
+
+
+def located(place: str | Path) -> Place:
+    """Return a place that means the same wherever it is looked at from; a URL as it is.
+
+    The folders are resolved, the last name is the user's, even where it is a link.
+    """
+    found = as_place(place)
+    if not isinstance(found, Path):
+        return found
+    return found.resolve() if found.name in ("", "..") else found.parent.resolve() / found.name
 
 
 @define(frozen=True)
@@ -107,7 +118,8 @@ def find_targets(sources: Sequence[str | Path], out: Place, options: RestoreOpti
     OutputError
         If no image is written with the suffix of `out`, or `out` is or lies around an image.
     """
-    found = [as_place(place) for place in list_images([str(source) for source in sources])]
+    out = located(out)
+    found = [located(place) for place in list_images([str(source) for source in sources])]
     if isinstance(out, Path) and out.suffix.lower() in NOT_WRITABLE and not out.is_dir():
         raise OutputError(
             f"{out}: images are not written as {out.suffix}; expected a folder, or one of "
@@ -162,8 +174,9 @@ def refuse_ledger_inside(folder: Path, targets: Targets) -> None:
     """
     places = [place for target in targets.images for place in (target.source, target.out)]
     places += [place for pair in targets.collections for place in (pair[0].place, pair[1])]
+    around = {_resolved(folder), *_above(_resolved(folder))}
     for place in places:
-        if _resolved(folder) == _resolved(place) or _inside(_resolved(folder), _resolved(place)):
+        if _resolved(place) in around:
             raise OutputError(
                 f"the ledger {folder} would lie in {place}; give --ledger a folder beside it"
             )
@@ -219,30 +232,36 @@ def _check(targets: Targets, outs: Sequence[Place]) -> None:
     for collection, _ in targets.collections:
         stores[str(collection.place)] = collection.place
     sources = {_resolved(place): place for place in stores.values()}
+    around = {above: source for place, source in sources.items() for above in _above(place)}
     for out in outs:
         place = _resolved(out)
         if place in sources and (not isinstance(out, Path) or out.exists()):
             raise OutputError(
                 f"{out} is the image itself; give another --out, it is not overwritten"
             )
-        for source in sources:
-            if _inside(place, source):
-                raise OutputError(
-                    f"{out} lies inside of the image {source}; give an --out beside it"
-                )
-            if _inside(source, place) and is_store(out):
-                raise OutputError(
-                    f"the image {source} lies inside of {out}; give another --out, it would be "
-                    "overwritten"
-                )
+        inner = next((sources[above] for above in _above(place) if above in sources), None)
+        if inner is not None:
+            raise OutputError(f"{out} lies inside of the image {inner}; give an --out beside it")
+        if place in around and is_store(out):
+            raise OutputError(
+                f"the image {around[place]} lies inside of {out}; give another --out, it would be "
+                "overwritten"
+            )
 
 
-def _resolved(place: Place) -> str:
-    return str(place.resolve()) if isinstance(place, Path) else place
+def _resolved(place: Place) -> Place:
+    return place.resolve() if isinstance(place, Path) else place.rstrip("/")
 
 
-def _inside(inner: str, outer: str) -> bool:
-    return inner.startswith(outer.rstrip("/") + "/")
+def _above(place: Place) -> Iterator[Place]:
+    """Yield all places that a resolved one lies in."""
+    if isinstance(place, Path):
+        yield from place.parents
+        return
+    start = place.index("://") + 3
+    while (end := place.rfind("/", start)) >= start:
+        place = place[:end]
+        yield place
 
 
 def output_places(model: Model, out: Place, *, all_outputs: bool) -> dict[str, Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -219,7 +220,11 @@ class Facts:
         return cls(
             # Where the model lies is of no influence on the pixels.
             model={key: value for key, value in facts.items() if key not in ("model", "software")},
-            options={**how, "statistics": options.statistics or model.statistics},
+            # Nor the size of tiles, which a run may change to go on with less memory.
+            options={
+                **{key: value for key, value in how.items() if key != "tile"},
+                "statistics": options.statistics or model.statistics,
+            },
             provenance={**facts, "how": how, "note": NOT_A_MEASUREMENT},
         )
 
@@ -233,8 +238,15 @@ class Facts:
             None for an image that goes into one file.
         """
         guard = job.guard if job else Guard.of(target.source)
-        grid = job.to_dict() if job else {"file": str(target.out)}
-        return {"input": {"image": str(target.source), **guard.to_dict()}, "grid": grid}
+        grid: dict[str, Any] = {"file": suffix_of(target.out)}
+        if job:
+            # Neither where the stores lie nor what they are called decides about their pixels.
+            grid = {key: value for key, value in job.to_dict().items() if key != "stores"}
+            grid["layout"] = {key: v for key, v in grid["layout"].items() if key != "name"}
+        # What an image was tells it from others wherever it is moved to; elsewhere nothing says
+        # when it was written.
+        where = {} if isinstance(target.source, Path) else {"image": target.source}
+        return {"input": {**where, **guard.to_dict()}, "grid": grid}
 
     def sections(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the manifest of a ledger; that of many images says nothing of each of them.

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from l2l_core.errors import OutputError
+from l2l_core.errors import ConfigError, OutputError
 from l2l_core.images import open_image
 from l2l_core.images.writing import write_image
 from l2l_core.streaming.ledger import Ledger
+from l2l_core.workflows.restoration import Silent
 from l2l_core.workflows.restore import restore_file, restore_files
 
 UNIT = 64
@@ -318,15 +319,204 @@ def test_a_stopped_batch_goes_on(toy, folder, tmp_path):
         np.testing.assert_array_equal(open_image(out / name).read(), expected)
 
 
-def test_what_is_not_ours_in_a_batch_is_refused_before_any_is_restored(toy, folder, tmp_path):
-    out = tmp_path / "out"
-    restore_files(toy(), [folder / "a.ome.zarr"], out, unit=UNIT)
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_is_not_ours_in_a_batch_stays_and_the_others_are_restored(
+    restart, toy, folder, tmp_path
+):
+    model, out = toy(), tmp_path / "out"
+    (folder / "d.tif").unlink()
     write_image(out / "b.zarr", noise(8, 9), "YX")
+    tifffile.imwrite(out / "c.tif", noise(8, 9))
     before = files_of(out)
-    for restart in (False, True):
-        with pytest.raises(OutputError, match=r"b\.zarr.*recognised"):
-            restore_files(toy(), [folder], out, unit=UNIT, restart=restart)
+    results = restore_files(model, [folder], out, unit=UNIT, restart=restart)
+    assert [bool(result.error) for result in results] == [False, True, True]
+    for result, name in zip(results[1:], ("b.zarr", "c.tif"), strict=True):
+        assert f"{name} exists and is no restoration that can be recognised" in result.error
+    assert {name: files_of(out)[name] for name in before} == before
+    np.testing.assert_array_equal(
+        open_image(out / "a.ome.zarr").read(),
+        model.restore(open_image(folder / "a.ome.zarr").read()),
+    )
+    assert table_of(tmp_path / "out.l2l")["b.zarr"]["state"] == "failed"
+
+
+def test_a_store_that_vanished_from_a_batch_is_told_of_and_the_others_are_restored(
+    toy, folder, tmp_path
+):
+    model, out = toy(), tmp_path / "out"
+    (folder / "d.tif").unlink()
+    break_after(model, 5)
+    with pytest.raises(Broke):
+        restore_files(model, [folder], out, unit=UNIT)
+    model.restorer.before = lambda batch: None
+    shutil.rmtree(out / "a.ome.zarr")
+    results = restore_files(model, [folder], out, unit=UNIT)
+    assert "is gone; bring it back" in results[0].error
+    assert [bool(result.error) for result in results] == [True, False, False]
+
+
+def test_stores_are_made_when_their_turn_comes(toy, folder, tmp_path):
+    model, seen = toy(), []
+    model.restorer.before = lambda batch: seen.append((tmp_path / "out" / "b.zarr").exists())
+    restore_files(model, [folder], tmp_path / "out", unit=16)
+    assert seen[0] is False
+    assert seen[-1] is True
+
+
+def test_one_is_told_that_many_images_are_planned(toy, tmp_path):
+    class Noting(Silent):
+        def message(self, text):
+            said.append(text)
+
+    for number in range(101):
+        np.save(tmp_path / f"{number}.npy", noise(4, 4, seed=number))
+    for count in (100, 101):
+        said = []
+        sources = sorted(tmp_path.glob("*.npy"))[:count]
+        restore_files(toy(), sources, tmp_path / f"{count}", progress=Noting())
+        assert ("planning 101 images" in said) is (count == 101)
+
+
+# --- beginning anew ---------------------------------------------------------------------------
+
+
+def test_nothing_is_deleted_before_there_is_who_makes_it_anew(toy, image, out, tmp_path):
+    restore_file(toy(), image, out, unit=UNIT)
+    before = files_of(tmp_path)
+    with pytest.raises(ConfigError, match="give one of the two"):
+        restore_file(
+            toy(), image, out, unit=UNIT, restart=True, workers=1, scheduler="tcp://nowhere:1"
+        )
+    assert files_of(tmp_path) == before
+    assert restore_file(toy(), image, out, unit=UNIT).skipped
+
+
+@pytest.mark.parametrize("name", ["labels/zarr.json", "notes.txt"])
+def test_what_was_added_to_a_restoration_is_not_deleted_with_it(name, toy, image, out):
+    restore_file(toy(), image, out, unit=UNIT)
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("{}")
+    before = files_of(out)
+    with pytest.raises(OutputError, match=rf"{name.partition('/')[0]} is not of the restoration"):
+        restore_file(toy(), image, out, unit=UNIT, restart=True)
     assert files_of(out) == before
+    (out / name).rename(out.with_name("moved"))
+    if (out / "labels").exists():
+        (out / "labels").rmdir()
+    (out / ".zarr.json.0a1b.part").write_text("of a kill")
+    assert restore_file(toy(), image, out, unit=UNIT, restart=True).units == 9
+
+
+def test_a_link_to_a_restoration_stays_one(toy, image, out, tmp_path):
+    (tmp_path / "disk").mkdir()
+    place = tmp_path / "disk" / "store.zarr"
+    restore_file(toy(), image, place, unit=UNIT)
+    shutil.rmtree(tmp_path / "disk" / "store.zarr.l2l")
+    out.symlink_to(place, target_is_directory=True)
+    assert restore_file(toy(), image, out, unit=UNIT).skipped
+    model = toy(output="input")
+    assert restore_file(model, image, out, unit=UNIT, restart=True).units == 9
+    assert out.is_symlink()
+    np.testing.assert_array_equal(open_image(place).read(), model.restore(np.load(image)))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("name", ["mine.tif", "mine.png", "mine.npy"])
+def test_no_file_of_others_is_replaced(name, restart, toy, image, tmp_path):
+    write_image(tmp_path / name, noise(8, 9), "YX")
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(OutputError, match=r"mine.* exists.*delete it yourself"):
+        restore_file(toy(), image, tmp_path / name, dtype="uint16", restart=restart)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_file_of_pixels_alone_is_replaced_where_the_ledger_knows_it(toy, tmp_path):
+    source, out = tmp_path / "images", tmp_path / "out"
+    source.mkdir()
+    for number, name in enumerate("ab"):
+        np.save(source / f"{name}.npy", noise(20, 30, seed=number))
+    assert not any(result.error for result in restore_files(toy(), [source], out))
+    np.save(source / "c.npy", noise(20, 30, seed=2))
+    np.save(out / "c.npy", noise(20, 30, seed=3))
+    before = (out / "c.npy").read_bytes()
+    for _ in range(2):
+        model = toy(output="input")
+        results = restore_files(model, [source], out, restart=True)
+        assert [bool(result.error) for result in results] == [False, False, True]
+        assert "cannot say whether it is a restoration" in results[2].error
+        np.testing.assert_array_equal(np.load(out / "a.npy"), model.restore(noise(20, 30)))
+        assert (out / "c.npy").read_bytes() == before
+    # One that was stopped before it came to them may begin anew once more.
+    break_after(model, 0)
+    with pytest.raises(Broke):
+        restore_files(model, [source], out, restart=True)
+    results = restore_files(toy(), [source], out, restart=True)
+    assert [bool(result.error) for result in results] == [False, False, True]
+
+
+# --- places -----------------------------------------------------------------------------------
+
+
+def test_how_a_place_is_spelt_does_not_matter(broken, image, out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    result = restore_file(broken, "image.npy", "below/../out.zarr", unit=UNIT)
+    assert (result.error, result.units) == ("", 9)
+    assert result.units_before > 0
+    assert restore_file(broken, image, "out.zarr", unit=UNIT).skipped
+    assert result.out == str(out)
+
+
+def test_a_restoration_goes_on_where_it_was_moved_to(broken, image, out, tmp_path):
+    (tmp_path / "disk").mkdir()
+    moved = tmp_path / "disk" / "renamed.zarr"
+    out.rename(moved)
+    out.with_name("out.zarr.l2l").rename(moved.with_name("renamed.zarr.l2l"))
+    result = restore_file(broken, image, moved, unit=UNIT)
+    assert (result.error, result.units) == ("", 9)
+    assert len(broken.restorer.tiles) == 9
+    image = image.rename(tmp_path / "disk" / "image.npy")
+    last = tmp_path / "disk" / "last.zarr"
+    moved.rename(last)
+    moved.with_name("renamed.zarr.l2l").rename(last.with_name("last.zarr.l2l"))
+    assert restore_file(broken, image, last, unit=UNIT).skipped
+
+
+def test_a_batch_goes_on_where_it_was_moved_to(toy, folder, tmp_path):
+    model = toy()
+    (folder / "d.tif").unlink()
+    restore_files(model, [folder], tmp_path / "out", unit=UNIT)
+    calls = len(model.restorer.tiles)
+    (tmp_path / "out").rename(tmp_path / "moved")
+    (tmp_path / "out.l2l").rename(tmp_path / "moved.l2l")
+    assert all(r.skipped for r in restore_files(model, [folder], tmp_path / "moved", unit=UNIT))
+    assert len(model.restorer.tiles) == calls
+
+
+def test_a_ledger_does_not_serve_two_restorations(broken, image, out, tmp_path):
+    ledger, other = out.with_name("out.zarr.l2l"), tmp_path / "other.zarr"
+    with pytest.raises(OutputError, match=r"out\.zarr, which is still there"):
+        restore_file(broken, image, other, unit=UNIT, ledger=ledger)
+    assert not other.exists()
+
+
+def test_another_image_with_the_same_metadata_is_not_taken_for_it(toy, tmp_path, out):
+    write_image(tmp_path / "a.zarr", noise(70, 90), "YX")
+    shutil.copytree(tmp_path / "a.zarr", tmp_path / "b.zarr", copy_function=shutil.copy)
+    restore_file(toy(), tmp_path / "a.zarr", out, unit=UNIT)
+    with pytest.raises(OutputError, match="the input is another: written"):
+        restore_file(toy(), tmp_path / "b.zarr", out, unit=UNIT)
+
+
+@pytest.mark.parametrize("where", [".", ".."])
+def test_a_folder_that_is_named_by_where_one_is(where, toy, folder, tmp_path, monkeypatch):
+    here = tmp_path / "here" / "below"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    place = (here / where).resolve()
+    results = restore_files(toy(), [folder], where, unit=UNIT)
+    assert results[0].out == str(place / "a.ome.zarr")
+    assert (place.parent / f"{place.name}.l2l" / "summary.tsv").exists()
 
 
 def test_one_image_and_then_a_folder_of_it_is_not_done_twice(toy, folder, tmp_path):

@@ -134,6 +134,58 @@ def test_a_plate_that_is_not_ours_stays(plate, toy, tmp_path):
     np.testing.assert_array_equal(open_image(out).read(), noise(8, 9))
 
 
+def test_what_was_added_to_a_field_is_not_deleted_with_the_plate(plate, toy, tmp_path):
+    out = tmp_path / "out.zarr"
+    restore_files(toy(), [plate], out, unit=UNIT)
+    (out / "A/1/0/labels").mkdir()
+    with pytest.raises(OutputError, match=r"0/labels is not of the restoration .*out\.zarr"):
+        restore_files(toy(), [plate], out, unit=UNIT, restart=True)
+    (out / "A/1/0/labels").rmdir()
+    field(out / "A/1/9", open_plate(plate).version, 5)
+    with pytest.raises(OutputError, match=r"A/1/9 is not of the restoration"):
+        restore_files(toy(), [plate], out, unit=UNIT, restart=True)
+
+
+def add_to(place, version, kind, entries):
+    """Name more in the metadata of a group, as the program of a microscope does."""
+    attributes = zarr.open_group(str(place), mode="r").attrs.asdict()
+    ome = attributes if version == "0.4" else attributes["ome"]
+    for key, entry in entries.items():
+        ome[kind][key].append(entry)
+    zarr.open_group(str(place), mode="a").attrs.put(attributes)
+
+
+def test_what_is_added_to_a_plate_is_added_to_its_restoration(plate, toy, tmp_path):
+    model, out = toy(), tmp_path / "out.zarr"
+    version = open_plate(plate).version
+    restore_files(model, [plate], out, unit=UNIT)
+    calls = len(model.restorer.tiles)
+    stated = {"version": version} if version == "0.4" else {}
+    field(plate / "B/2/7", version, 5)
+    add_to(plate / "B/2", version, "well", {"images": {"path": "7"}})
+    group(plate / "C", version, {})
+    group(plate / "C/1", version, {"well": {"images": [{"path": "0"}], **stated}})
+    field(plate / "C/1/0", version, 6)
+    well = {"path": "C/1", "rowIndex": 2, "columnIndex": 0}
+    add_to(plate, version, "plate", {"rows": {"name": "C"}, "wells": well})
+    results = restore_files(model, [plate], out, unit=UNIT)
+    assert [result.skipped for result in results] == [True, True, True, False, False, False]
+    assert len(model.restorer.tiles) == calls + 2 * 4
+    made = open_plate(out)
+    assert [one.path for one in made.fields] == [*PIXELS, "B/2/7", "C/1/0"]
+    assert made.missing == {}
+    assert dict(made.attributes["wells"][-1]) == well
+    yaozarrs.validate_zarr_store(str(out))
+    np.testing.assert_array_equal(
+        open_image(out / "C/1/0").read(), model.restore(noise(1, 70, 90, seed=6), "CYX")
+    )
+    # What the source has no more stays.
+    before = made.attributes
+    (plate / "C/1").rename(tmp_path / "taken away")
+    restore_files(model, [plate], out, unit=UNIT)
+    assert open_plate(out).attributes == before
+
+
 def test_a_plate_needs_a_store_to_go_into(plate, toy, tmp_path):
     with pytest.raises(OutputError, match=r"holds 3 images; give --out a name that ends in \.zarr"):
         restore_files(toy(), [plate], tmp_path / "out.tif")

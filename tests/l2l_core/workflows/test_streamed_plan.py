@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,4 +144,15 @@ def test_a_file_is_known_by_its_size_and_time(toy, plan, tmp_path):
     file = evolve(target, source=tmp_path / "a.npy", out=tmp_path / "a.tif")
     image = facts.of_image(file, None)
     assert image["input"]["file"]["size"] == (tmp_path / "a.npy").stat().st_size
-    assert image["grid"] == {"file": str(tmp_path / "a.tif")}
+    assert image["grid"] == {"file": ".tif"}
+
+
+def test_where_images_and_stores_lie_changes_no_job(toy, plan):
+    job, facts, target = plan(toy(), np.ones((90, 70), np.uint8))
+    same = facts.job(facts.of_image(target, job))
+    moved = evolve(job, stores={"mean": "elsewhere.zarr"}, layout=evolve(job.layout, name="b"))
+    assert facts.job(facts.of_image(target, moved)) == same
+    assert facts.job(facts.of_image(evolve(target, source=Path("moved.zarr")), job)) == same
+    # Elsewhere there are no times that tell images of the same metadata apart.
+    urls = [evolve(target, source=f"memory://b/{name}.zarr") for name in "ab"]
+    assert len({same, *(facts.job(facts.of_image(url, job)) for url in urls)}) == 3
