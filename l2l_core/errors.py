@@ -112,5 +112,9 @@ class WorkersError(L2LError):
     """A cluster that does not answer, or whose workers are gone; what they finished is safe."""
 
 
+class UnfitWorkerError(L2LError):
+    """A worker that cannot take part: another version, or it does not see the input."""
+
+
 class OutputError(L2LError, OSError):
     """An output cannot be written; what was there before is still whole."""

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-device_lock = threading.Lock()
-"""Held by the one thread of this process that computes on its device."""
-
 
 @define(eq=False)
 class _Kept:
@@ -29,6 +26,19 @@ class _Kept:
 _guard = threading.Lock()
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _residents: dict[str, _Kept] = {}
+_device_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def device_lock(device: str) -> threading.Lock:
+    """Return what the one thread of this process holds that computes on a device.
+
+    Parameters
+    ----------
+    device : str
+        As the restorer calls it, such as ``"gpu:1"``.
+    """
+    with _guard:
+        return _device_locks[device]
 
 
 def resident(key: str, make: Callable[[], T]) -> T:

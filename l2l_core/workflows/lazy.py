@@ -165,7 +165,7 @@ class _View:
             self._once(),
             tile=self.tile,
             outputs=(self.output,),
-            lock=device_lock,
+            lock=device_lock(self.model.restorer.device),
         )
         return cast(values[self.output], self.options.dtype)
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from l2l_core.errors import ImageError, Interrupted, L2LError, OutputError, WorkersError
+from l2l_core.errors import (
+    ImageError,
+    Interrupted,
+    L2LError,
+    OutputError,
+    UnfitWorkerError,
+    WorkersError,
+)
 from l2l_core.images.ome_zarr_creation import set_attributes
 from l2l_core.images.places import as_place, name_of
 from l2l_core.images.reading import open_image
@@ -17,27 +25,30 @@ from l2l_core.streaming.boxes import Numbers
 from l2l_core.streaming.execution import Workers
 from l2l_core.streaming.jobs import ImageJob, UnitItem
 from l2l_core.streaming.ledger import Ledger
-from l2l_core.streaming.measuring import BlockGroups, measure_image, pixels_before
+from l2l_core.streaming.scheduler import own_version
 from l2l_core.streaming.windows import shown_ranges
 from l2l_core.workflows.array_restoration import Model
 from l2l_core.workflows.restoration import Display, Restored, RestoreOptions, Watcher
 from l2l_core.workflows.restore_places import Target
+from l2l_core.workflows.streamed_numbers import measured
 from l2l_core.workflows.streamed_plan import Facts
 from l2l_core.workflows.streamed_stores import prepare_store
 from l2l_core.workflows.streamed_tasks import (
     ModelFacts,
     WholeItem,
+    advice_on_damage,
     halve_item,
-    measure_group,
     numbers_of,
     restore_item,
     start_measuring,
     whole_item,
 )
+from l2l_core.workflows.worker_fitness import changed_here, gone_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from l2l_core.images.measuring import Measuring
     from l2l_core.images.normalization import Normalization
     from l2l_core.streaming.execution import Outcome
 
@@ -82,6 +93,14 @@ class StreamedRun:
     _spans: dict[int, tuple[float, float]] = field(factory=dict)
     _before: dict[int, int] = field(factory=dict)
     _whole: dict[int, Restored] = field(factory=dict)
+    _stored: set[int] = field(factory=set)
+
+    def __attrs_post_init__(self) -> None:
+        # What another run read of an image that was rewritten since is not read by this one.
+        self.jobs = {
+            number: evolve(job, source=evolve(job.source, run=self.facts.run))
+            for number, job in self.jobs.items()
+        }
 
     def restore(self) -> dict[int, Restored]:
         """Restore what is not done yet, and return what became of each image.
@@ -95,15 +114,8 @@ class StreamedRun:
         Interrupted
             If the user stopped it.
         """
-        for number, job in self.jobs.items():
+        for number in self.jobs:
             self._before[number] = self.ledger.done.count(number, 0)
-            for output in job.stores:
-                prepare_store(
-                    job,
-                    output,
-                    self.plan.provenance_of(self.images[number], job, output),
-                    begun=self._before[number] > 0,
-                )
         try:
             for noted in self.ledger.notes("numbers"):
                 self._numbers[noted["image"]] = Numbers.from_dict(noted)
@@ -138,55 +150,27 @@ class StreamedRun:
             if start is not None and job.grid.count(0) == 1:
                 # The worker that restores its only unit takes them.
                 return
-            take = None if start is None else lambda: self._measured(number, job, start)
+            take = None if start is None else partial(self._measured, number, job, start)
             self._note_numbers(number, numbers_of(self.model, image, take))
-        except ImageError as error:
-            if self._goes_without(job):
+        except (ImageError, UnfitWorkerError) as error:
+            changed = changed_here(job)
+            if isinstance(error, UnfitWorkerError) and changed is None:
+                raise self._told(error) from error
+            if changed is None and not self.model.restorer.normalizes:
+                # A filter needs its mean for pixels without a value alone; it is not noted, so
+                # that the next run, which may find the image repaired, looks for it again.
                 self._numbers[number] = self.model.numbers(None, (math.nan,))
                 self.watcher.message(str(error))
                 return
             if len(self.jobs) + len(self.files) == 1:
-                raise
-            self._broken[number] = str(error)
+                raise (changed or error) from error
+            self._broken[number] = str(changed or error)
 
-    def _goes_without(self, job: ImageJob) -> bool:
-        """Whether units can be restored of an image that cannot be measured as a whole.
-
-        A filter needs its mean for pixels without a value alone; it is not noted, so that the next
-        run, which may find the image repaired, looks for it again.
-        """
-        if self.model.restorer.normalizes:
-            return False
-        try:
-            job.guard.check(job.source.place)
-        except ImageError:
-            return False
-        return True
-
-    def _measured(self, number: int, job: ImageJob, start: Any) -> Normalization:
-        image = job.opened()
-        groups, state = BlockGroups.of(image), f"statistics-{number}"
-        saved = self.ledger.load_state(state)
-        display = self.watcher.pixels(
-            f"statistics of {image.info.path}",
-            prod(image.shape) * start.passes_left,
-            pixels_before(start, groups, saved),
+    def _measured(self, number: int, job: ImageJob, start: Measuring) -> Normalization:
+        state, advice = f"statistics-{number}", advice_on_damage(self.model)
+        return measured(
+            job, start, advice, self.ledger, state, workers=self.workers, watcher=self.watcher
         )
-        try:
-            found = measure_image(
-                start,
-                groups,
-                measure_group,
-                self.workers,
-                {"job": job},
-                load=lambda: saved,
-                save=lambda facts, arrays: self.ledger.save_state(state, facts, arrays),
-                progress=display,
-            )
-        finally:
-            display.close()
-        self.ledger.drop_state(state)
-        return found
 
     def _note_numbers(self, number: int, numbers: Numbers) -> None:
         self._numbers[number] = numbers
@@ -197,14 +181,11 @@ class StreamedRun:
     # --- units ---------------------------------------------------------------------------------
 
     def _restore_units(self) -> None:
-        pixels = {n: _pixels(job) for n, job in self.jobs.items() if n not in self._broken}
-        done = sum(
-            self.jobs[n].grid.unit(0, i).pixels
-            for n, stage, i in self.ledger.done
-            if stage == 0 and n in pixels
-        )
-        if pixels and done < sum(pixels.values()):
-            self._run(restore_item, self._open_units(0), self._title(), sum(pixels.values()), done)
+        whole = {n: job for n, job in self.jobs.items() if n not in self._broken}
+        total = sum(job.pixels for job in whole.values())
+        done = sum(job.pixels_done(self.ledger.done, n) for n, job in whole.items())
+        if done < total:
+            self._run(restore_item, self._open_units(0), self._title(), total, done)
 
     def _open_units(self, stage: int) -> Iterator[UnitItem]:
         """Yield the units of a stage that are not done, made one by one."""
@@ -214,8 +195,24 @@ class StreamedRun:
             for index in range(job.grid.count(stage)):
                 if number in self._broken:
                     break
-                if (number, stage, index) not in self.ledger.done:
+                if (number, stage, index) not in self.ledger.done and self._prepared(number, job):
                     yield UnitItem(number, stage, index, job, self._numbers.get(number))
+
+    def _prepared(self, number: int, job: ImageJob) -> bool:
+        """Make the stores of an image before its first unit; whether they could be made."""
+        if number in self._stored:
+            return True
+        try:
+            for output in job.stores:
+                facts = self.plan.provenance_of(self.images[number], job, output)
+                prepare_store(job, output, facts, begun=self._before[number] > 0)
+        except OutputError as error:
+            if len(self.jobs) + len(self.files) == 1:
+                raise
+            self._broken[number] = str(error)
+            return False
+        self._stored.add(number)
+        return True
 
     def _ready(self, number: int, job: ImageJob, stage: int) -> bool:
         """Whether all units of the stages before are done."""
@@ -264,19 +261,25 @@ class StreamedRun:
 
     def _run(self, task: Any, items: Any, title: str, total: int, before: int) -> None:
         """Run a task over units, note what becomes of each, and stop where all would fail."""
-        context = {"model": self.facts, "options": self.options, "restart": self.restart}
+        context = {
+            "model": self.facts,
+            "options": self.options,
+            "restart": self.restart,
+            "version": own_version(),
+        }
         display = self.watcher.pixels(title, total, before)
         fatal: Exception | None = None
         try:
             for outcome in self.workers.run(task, context, items):
-                if outcome.error is None:
+                error = self._as_seen_here(outcome)
+                if error is None:
                     self._acknowledge(outcome, display)
-                elif self._is_units_own(outcome):
-                    why = str(outcome.error) or "this machine has not enough memory for it"
+                elif self._is_units_own(outcome.item, error):
+                    why = str(error) or "this machine has not enough memory for it"
                     self.ledger.fail(outcome.item.key, why)
                     display.message(why)
                 elif fatal is None:
-                    fatal = outcome.error
+                    fatal = error
                     self.workers.stop_taking()
         except WorkersError as error:
             fatal = error
@@ -300,23 +303,30 @@ class StreamedRun:
         )
         display(pixels)
 
-    def _is_units_own(self, outcome: Outcome) -> bool:
-        """Whether the others can go on: a chunk is damaged, or one image of many is broken."""
-        item = outcome.item
+    def _as_seen_here(self, outcome: Outcome) -> Exception | None:
+        """Return why an item failed: that its image changed, where that is seen from here too."""
+        item, error = outcome.item, outcome.error
+        if not isinstance(error, (ImageError, UnfitWorkerError)):
+            return error
         if isinstance(item, WholeItem):
-            return isinstance(outcome.error, (L2LError, MemoryError))
-        if isinstance(outcome.error, WorkersError):
-            # It brought down whoever tried it; the others did not.
-            return True
-        if not isinstance(outcome.error, ImageError):
-            return False
-        try:
-            item.job.guard.check(item.job.source.place)
-        except ImageError as error:
+            return gone_here(item.source) or error
+        changed = changed_here(item.job)
+        if changed is not None:
             # All units of an image that changed would fail alike.
-            self._broken[item.image] = str(error)
+            self._broken[item.image] = str(changed)
+        return changed or error
+
+    def _is_units_own(self, item: Any, error: Exception) -> bool:
+        """Whether the others can go on: a chunk is damaged, or one image of many is broken."""
+        if isinstance(error, UnfitWorkerError):
+            # That worker would spoil all that is left, and faster than others can restore it.
+            return False
+        if isinstance(item, WholeItem):
+            return isinstance(error, (L2LError, MemoryError))
+        if item.image in self._broken:
             return len(self.jobs) + len(self.files) > 1
-        return True
+        # Where workers died, it brought down whoever tried it; the others did not.
+        return isinstance(error, (ImageError, WorkersError))
 
     def _told(self, error: Exception) -> Exception:
         if isinstance(error, OutputError) or not isinstance(error, L2LError):
@@ -384,7 +394,3 @@ class StreamedRun:
             f"{len(failures)} of {count} units could not be restored and stay open: "
             f"{failures[0][1]}"
         )
-
-
-def _pixels(job: ImageJob) -> int:
-    return prod(job.grid.levels[0].shape)

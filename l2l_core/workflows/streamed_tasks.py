@@ -7,12 +7,14 @@ when its first item comes, and looks once whether it is the one that the work wa
 from __future__ import annotations
 
 import platform
+import uuid
 from contextlib import contextmanager
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import define, evolve
 
 from l2l_core.errors import (
     ComponentError,
@@ -24,12 +26,16 @@ from l2l_core.errors import (
 from l2l_core.images.measuring import Measuring
 from l2l_core.images.places import as_place
 from l2l_core.models.facts import fingerprint
+from l2l_core.streaming.in_memory import tiled
+from l2l_core.streaming.jobs import close_images
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
 from l2l_core.streaming.residents import borrowed, device_lock
+from l2l_core.streaming.tile_size import halved
 from l2l_core.streaming.tiling import plan
 from l2l_core.streaming.unit_work import damage, pyramid_unit, restore_unit
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restore_whole import restore_whole
+from l2l_core.workflows.worker_fitness import check_there, check_version, seen, sees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,10 +49,13 @@ if TYPE_CHECKING:
     from l2l_core.workflows.restoration import RestoreOptions
 
 _lent: dict[str, Model] = {}
-"""Models of this process that their owner lets its threads use, by their key."""
+"""Models of this process that their owner lets its threads use, by the run."""
 
-_fitting: dict[str, tuple[int, ...]] = {}
-"""The tile that a model's device had memory for, once a larger one did not fit."""
+_largest: dict[str, int] = {}
+"""Pixels of a tile that the device had memory for, once a larger one did not fit, by the run."""
+
+_RUNS = 64
+"""A worker is not told when a run ends, and remembers the tiles of no more than these."""
 
 
 @define(frozen=True)
@@ -63,6 +72,8 @@ class ModelFacts:
         Hash of all that decides what the model computes.
     supplier : str
         Distribution and version that its restorer comes from.
+    run : str
+        Token of this run and no other.
     """
 
     where: str
@@ -70,16 +81,18 @@ class ModelFacts:
     device: str
     identity: str
     supplier: str
+    run: str = ""
 
     @classmethod
     def of(cls, model: Model) -> ModelFacts:
-        """Return the facts of a model that is loaded here."""
+        """Return the facts of a model that is loaded here, for a run that begins."""
         return cls(
             where=model.where,
             backend=model.engine or "auto",
             device=model.restorer.device,
             identity=identity(model),
             supplier=model.info.supplier,
+            run=uuid.uuid4().hex,
         )
 
 
@@ -92,13 +105,14 @@ def identity(model: Model) -> str:
 
 def lend(facts: ModelFacts, model: Model) -> None:
     """Let tasks on threads of this process use a model that is loaded already."""
-    _lent[facts.identity] = model
+    _lent[facts.run] = model
 
 
 def take_back(facts: ModelFacts) -> None:
-    """End what :func:`lend` began."""
-    _lent.pop(facts.identity, None)
-    _fitting.pop(facts.identity, None)
+    """End what :func:`lend` began, and keep nothing of the run in this process."""
+    _lent.pop(facts.run, None)
+    _largest.pop(facts.run, None)
+    close_images(facts.run)
 
 
 @contextmanager
@@ -112,10 +126,12 @@ def model_of(facts: ModelFacts) -> Iterator[Model]:
     ModelError
         If the folder is not there, or holds another model by now.
     """
-    if facts.identity in _lent:
-        yield _lent[facts.identity]
+    if facts.run in _lent:
+        yield _lent[facts.run]
         return
-    with borrowed(f"model {facts}", lambda: _loaded(facts)) as model:
+    # A worker keeps its model from one run to the next, and one for each device.
+    kind = f"model-{facts.device.replace(':', '-')}"
+    with borrowed(f"{kind}: {evolve(facts, run='')}", lambda: _loaded(facts)) as model:
         yield model
 
 
@@ -140,15 +156,30 @@ def _loaded(facts: ModelFacts) -> Model:
 
 def measure_group(context: Mapping[str, Any], group: Group) -> Partial:
     """Measure some blocks of the image ``context["job"]``."""
+    check_version(context)
     job: ImageJob = context["job"]
-    image = job.opened()
-    job.guard.check(job.source.place)
-    found = _added_up(job, image, Measuring.from_dict(context["measuring"]), group)
-    job.guard.check(job.source.place)
+    measuring, advice = Measuring.from_dict(context["measuring"]), context.get("advice", "")
+    with sees(job):
+        image = job.opened()
+        job.guard.check(job.source.place)
+        found = _added_up(job, advice, image, measuring, group)
+        job.guard.check(job.source.place)
     return found
 
 
-def _added_up(job: ImageJob, image: Image, measuring: Measuring, group: Group) -> Partial:
+def advice_on_damage(model: Model) -> str:
+    """Return what can be done where the numbers that normalise an image cannot be taken."""
+    if not model.restorer.normalizes:
+        return ""
+    advice = ". The image is normalised by its own statistics, which need every pixel"
+    if model.info.normalization.input.numbers is not None:
+        advice += "; those of the model do without: --statistics model, with --restart"
+    return advice
+
+
+def _added_up(
+    job: ImageJob, advice: str, image: Image, measuring: Measuring, group: Group
+) -> Partial:
     try:
         return partial_of(image, measuring, group)
     except ImageFormatError as error:
@@ -156,7 +187,8 @@ def _added_up(job: ImageJob, image: Image, measuring: Measuring, group: Group) -
             axis: (min(block[i][0] for block in group), max(block[i][1] for block in group))
             for i, axis in enumerate(image.axes)
         }
-        raise damage(job, box, error) from error
+        found = damage(job, box, error)
+        raise type(found)(f"{found}{advice}") from error
 
 
 def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
@@ -167,30 +199,50 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
     dict
         ``numbers`` that were taken of the image, where the item brought none.
     """
+    check_version(context)
     facts: ModelFacts = context["model"]
     job, numbers = item.job, item.numbers
     measured: dict[str, Any] = {}
-    with model_of(facts) as model:
+    with model_of(facts) as model, sees(job):
         if numbers is None:
             numbers = measured["numbers"] = measure_here(model, job, context["options"])
-        fitting = _fitting.get(facts.identity, job.tile)
-        asked = tuple(min(sides) for sides in zip(fitting, job.tile, strict=True))
+        asked = _affordable(job, _largest.get(facts.run))
         tile = restore_unit(
             model.restorer,
             job,
             job.grid.unit(item.stage, item.index),
             numbers,
             tile=asked,
-            lock=device_lock,
+            lock=device_lock(model.restorer.device),
         )
-    # A tile is smaller where the image is, too, which says nothing of the next image.
-    if tile != plan(job.frame.sides, job.frame.geometry, asked).tile:
-        _fitting[facts.identity] = tile
+    if prod(tile) < prod(asked):
+        _remember(facts.run, prod(tile))
     return measured
+
+
+def _affordable(job: ImageJob, largest: int | None) -> tuple[int, ...]:
+    """Return the job's tile, halved for as long as it has more pixels than once were too many.
+
+    Pixels hold for any image, sides do not: those of a long strip are too short for a square.
+    """
+    tiles = plan(job.frame.sides, tiled(job.frame.geometry), job.tile)
+    while largest is not None and prod(tiles.tile) > largest:
+        smaller = halved(tiles)
+        if smaller is None:
+            break
+        tiles = plan(tiles.shape, tiles.geometry, smaller)
+    return tiles.tile
+
+
+def _remember(run: str, pixels: int) -> None:
+    _largest[run] = min(pixels, _largest.get(run, pixels))
+    while len(_largest) > _RUNS:
+        del _largest[next(iter(_largest))]
 
 
 def halve_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
     """Write levels of the pyramid above those that restoring wrote."""
+    check_version(context)
     pyramid_unit(item.job, item.job.grid.unit(item.stage, item.index))
     return {}
 
@@ -263,7 +315,7 @@ def measure_here(model: Model, job: ImageJob, options: RestoreOptions) -> Number
     """Take the numbers of an image that is one unit, where the unit is restored."""
     image = job.opened()
     start = start_measuring(model, image, options)
-    add = partial(_added_up, job)
+    add = partial(_added_up, job, advice_on_damage(model))
     return numbers_of(model, image, None if start is None else lambda: taken(start, image, add))
 
 
@@ -293,11 +345,17 @@ class WholeItem:
 
 def whole_item(context: Mapping[str, Any], item: WholeItem) -> dict[str, Any]:
     """Restore an image that goes into one file, in memory."""
-    # Not more than one at a time in a process: each is held whole.
-    with model_of(context["model"]) as model, device_lock:
+    check_version(context)
+    source = as_place(item.source)
+    # Not more than one at a time on a device: each is held whole.
+    with (
+        model_of(context["model"]) as model,
+        device_lock(model.restorer.device),
+        seen(item.source, lambda: check_there(source)),
+    ):
         restored = restore_whole(
             model,
-            as_place(item.source),
+            source,
             Path(item.out),
             context["options"],
             restart=context["restart"],

@@ -131,5 +131,7 @@ def test_what_is_released_is_closed_and_made_anew():
 
 
 def test_one_thread_computes_at_a_time():
-    with device_lock:
-        assert not device_lock.acquire(blocking=False)
+    with device_lock("gpu:0"):
+        assert not device_lock("gpu:0").acquire(blocking=False)
+        with device_lock("gpu:1"):
+            assert device_lock("gpu:1").locked()

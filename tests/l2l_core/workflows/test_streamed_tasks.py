@@ -43,7 +43,8 @@ def lent(toy):
 
 def planned(model, tmp_path, name, side, **options):
     """Return a job of which the store is there."""
-    np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).normal(9, 3, (side, side)))
+    shape = (side, side) if isinstance(side, int) else side
+    np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).normal(9, 3, shape))
     target = Target(tmp_path / f"{name}.npy", tmp_path / f"{name}.zarr")
     chosen = RestoreOptions(**options)
     job = plan_image(model, target, chosen)
@@ -86,6 +87,57 @@ def test_a_tile_that_the_device_had_no_memory_for_is_not_tried_again(lent, tmp_p
         open_image(tmp_path / "image.zarr").read(),
         model.restore(open_image(tmp_path / "image.npy").read()),
     )
+
+
+def test_a_tile_that_fitted_a_strip_does_not_stop_at_a_square(toy, tmp_path):
+    model = toy(scope="dataset", halo=8, tile=64)
+    facts = ModelFacts.of(model)
+    lend(facts, model)
+
+    asked = []
+
+    def before(batch):
+        asked.append(batch[0, 0].size)
+        if asked[-1] > 450:
+            raise MemoryError
+
+    model.restorer.before = before
+    context = {"model": facts, "options": RestoreOptions()}
+    for number, shape in enumerate(((10, 400), (200, 200))):
+        job = planned(model, tmp_path, f"image{number}", shape)
+        numbers = model.numbers(model.measure(None))
+        asked.clear()
+        for index in range(job.grid.count(0)):
+            restore_item(context, UnitItem(number, 0, index, job, numbers))
+        # Of the square no tile is tried that was too large for the strip.
+        assert max(asked) > 450 if number == 0 else max(asked) <= 450
+    take_back(facts)
+    model.restorer.before = lambda batch: None
+    np.testing.assert_array_equal(
+        open_image(tmp_path / "image1.zarr").read(),
+        model.restore(open_image(tmp_path / "image1.npy").read(), statistics="model"),
+    )
+
+
+def test_a_run_that_ends_does_not_take_the_model_from_another(toy):
+    model = toy()
+    first, second = ModelFacts.of(model), ModelFacts.of(model)
+    lend(first, model)
+    lend(second, model)
+    take_back(first)
+    with model_of(second) as lent:
+        assert lent is model
+    take_back(second)
+
+
+def test_a_worker_holds_one_model_for_each_device(folder):
+    with load_model(folder, device="cpu") as model:
+        facts = evolve(ModelFacts.of(model), device="cpu")
+    other = evolve(facts, device="auto")
+    with model_of(facts) as one, model_of(other) as two:
+        assert one is not two
+    with model_of(evolve(facts, run="another")) as again:
+        assert again is one
 
 
 def test_numbers_taken_by_many_are_those_taken_in_memory(toy, tmp_path):

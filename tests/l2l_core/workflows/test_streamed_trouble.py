@@ -102,8 +102,14 @@ def test_a_damaged_chunk_costs_its_unit_alone_until_it_is_repaired(version, filt
 def test_a_damaged_chunk_that_is_in_the_way_of_the_statistics_is_named(toy, image, out):
     chunk = image / "c" / "5" / "5"
     chunk.write_bytes(chunk.read_bytes()[:50])
-    with pytest.raises(ImageError, match=r"c/5/5 cannot be decoded"):
+    with pytest.raises(
+        ImageError, match=r"c/5/5 cannot be decoded.*every pixel.*--statistics model, with --rest"
+    ):
         restore_file(toy(), image, out, unit=UNIT)
+    one = restore_file(toy(), image, out.with_name("one.zarr"))
+    assert "--statistics model, with --restart" in one.error
+    result = restore_file(toy(), image, out, unit=UNIT, statistics="model", restart=True)
+    assert result.units == 8
 
 
 def test_a_damaged_chunk_of_floats_costs_a_filter_its_unit_alone(tmp_path, out):
@@ -228,3 +234,23 @@ def test_a_pyramid_that_was_not_begun_is_made_by_the_next_run(filter_, tmp_path,
     whole = filter_.restore(noise(4200, 20))
     assert top.mean() == pytest.approx(whole.mean(), rel=0.01)
     assert top[0].mean() == pytest.approx(whole[:16].mean(), rel=0.01)
+
+
+def test_pixels_that_were_rewritten_are_read_anew_by_the_next_run(filter_, image, tmp_path):
+    restore_file(filter_, image, tmp_path / "before.zarr", unit=UNIT)
+    zarr.open_array(str(image), mode="r+")[...] = noise(150, 170, seed=1)
+    restore_file(filter_, image, tmp_path / "after.zarr", unit=UNIT)
+    np.testing.assert_array_equal(
+        open_image(tmp_path / "after.zarr").read(), filter_.restore(noise(150, 170, seed=1))
+    )
+
+
+def test_a_run_goes_on_with_another_tile(filter_, image, out):
+    chunk = image / "c" / "5" / "5"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:50])
+    assert restore_file(filter_, image, out, unit=UNIT, tile=32).units == 8
+    chunk.write_bytes(whole)
+    result = restore_file(filter_, image, out, unit=UNIT, tile=16)
+    assert (result.error, result.units_before) == ("", 8)
+    np.testing.assert_array_equal(open_image(out).read(), filter_.restore(noise(150, 170)))
