@@ -69,7 +69,11 @@ from l2l_core.cli.output import columns, remark, say, say_json
     metavar="N",
     help="Restore with N processes on this computer.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Restore on a dask cluster: tcp://HOST:PORT.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Restore on a dask cluster: tcp://HOST:PORT, or a scheduler file, NAME.json.",
+)
 @click.option(
     "--ledger",
     type=click.Path(),

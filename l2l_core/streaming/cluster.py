@@ -14,7 +14,7 @@ from l2l_core.errors import ConfigError, MissingDependencyError, WorkersError
 from l2l_core.streaming.dispatch import FETCH_SECONDS, POLL_SECONDS, Dispatch, Sent
 from l2l_core.streaming.errands import Errand
 from l2l_core.streaming.execution import GRACE_SECONDS, Outcome, Workers
-from l2l_core.streaming.scheduler import connected, quiet
+from l2l_core.streaming.scheduler import address_of, check_versions, connected, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,12 +28,13 @@ THREADS_PER_WORKER = 2
 """One unit is computed while the next is read and the last is written."""
 
 PATIENCE_SECONDS = 300.0
-"""For how long a run waits for workers to come back when all are gone."""
+"""For how long a run waits for the first worker, and for one to come back when all are gone."""
 
 _WINDOW = 3
 """Items under way for each worker: a thread that ends finds its next one there."""
 
 _LOOK_SECONDS = 1.0
+_SILENT_SECONDS = 1.0
 _CLOSE_SECONDS = 5.0
 
 
@@ -53,11 +54,12 @@ class Cluster(Workers):
     local : LocalCluster, optional
         The processes, where they are ours.
     patience : float
-        Seconds for which a run waits for workers to come back when all are gone.
+        Seconds for which a run waits for the first worker of a scheduler that is not ours, and for
+        workers to come back when all are gone.
     grace : float
         Seconds for which an interrupted run waits for what is under way.
     notice : callable, optional
-        Called with a sentence when workers are lost.
+        Called with a sentence when workers are waited for, or are lost.
     """
 
     def __init__(
@@ -123,9 +125,10 @@ class Cluster(Workers):
         Parameters
         ----------
         address : str
-            Such as ``tcp://node7:8786``.
+            Such as ``tcp://node7:8786``, or the path of a scheduler file, ``NAME.json``.
         timeout : float
-            Seconds within which the scheduler has to answer, and then to have a worker.
+            Seconds within which the scheduler has to answer; its first worker, which may wait in
+            the queue of a cluster, has as long as the patience.
         **options
             The keywords of the class.
 
@@ -138,14 +141,13 @@ class Cluster(Workers):
             program.
         """
         _require_distributed()
-        from l2l_core.streaming.scheduler import check_versions
-
         with ExitStack() as stack:
             stack.enter_context(quiet())
+            address = address_of(address, timeout)
             client = connected(address, timeout)
             stack.callback(_close, client)
             cluster = cls(client, address, **options)
-            cluster._wait_for_a_worker(timeout)
+            cluster._wait_for_a_worker(cluster._patience)
             check_versions(client, address)
             cluster._held = stack.pop_all()
         return cluster
@@ -219,9 +221,16 @@ class Cluster(Workers):
         return _WINDOW * max(1, self._connected)
 
     def _wait_for_a_worker(self, timeout: float) -> None:
-        until = time.monotonic() + timeout
+        began = time.monotonic()
+        told = self.local is not None
         while not self._connected:
-            if time.monotonic() > until:
+            waited = time.monotonic() - began
+            if not told and waited > _SILENT_SECONDS:
+                told = True
+                self._notice(
+                    f"{self._name} has no worker yet; waiting up to {timeout:g} s for the first"
+                )
+            if waited > timeout:
                 raise WorkersError(
                     f"no worker of {self._name} was ready within {timeout:g} s; expected at least "
                     "one, see that they are running, or restore without a cluster"

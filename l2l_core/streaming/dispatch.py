@@ -142,7 +142,8 @@ class Dispatch:
                 sent.errand.item,
                 error=WorkersError(
                     f"{sent.kills} workers died while they worked at this; they may have had too "
-                    "little memory: use fewer workers or smaller tiles"
+                    "little memory: use fewer workers or a smaller --tile, and go on with what is "
+                    "done"
                 ),
             )
         # What ran beside the culprit is innocent; by itself it will show.

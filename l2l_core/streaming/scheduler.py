@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l_core.errors import WorkersError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_LOOK_SECONDS = 0.25
 
 
 @contextmanager
@@ -29,6 +35,41 @@ def quiet() -> Iterator[None]:
     finally:
         for handler, level in handlers:
             handler.setLevel(level)
+
+
+def address_of(scheduler: str, timeout: float) -> str:
+    """Return the address of a scheduler that is named by it, or by its scheduler file.
+
+    Parameters
+    ----------
+    scheduler : str
+        An address, or the path of the file that ``dask scheduler --scheduler-file`` writes.
+    timeout : float
+        Seconds within which the file has to be there: the scheduler may have been started just
+        now.
+
+    Raises
+    ------
+    WorkersError
+        If it is not, or is no such file.
+    """
+    if "://" in scheduler or not scheduler.lower().endswith(".json"):
+        return scheduler
+    until = time.monotonic() + timeout
+    problem: Exception
+    while True:
+        try:
+            return str(json.loads(Path(scheduler).expanduser().read_text())["address"])
+        # A scheduler that is about to write it has perhaps made it already.
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problem = error
+        why = "is not there" if isinstance(problem, FileNotFoundError) else "names no scheduler"
+        if time.monotonic() > until:
+            raise WorkersError(
+                f"the scheduler file {scheduler} {why} after {timeout:g} s; expected what 'dask "
+                "scheduler --scheduler-file' writes, in a folder that all machines share"
+            ) from problem
+        time.sleep(_LOOK_SECONDS)
 
 
 def connected(address: str, timeout: float) -> Any:

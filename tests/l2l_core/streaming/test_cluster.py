@@ -1,4 +1,5 @@
 import inspect
+import json
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from textwrap import dedent
 
 import psutil
@@ -410,6 +412,52 @@ def test_something_that_listens_and_says_nothing_is_told_in_a_sentence():
 def test_what_is_no_address_is_told_in_a_sentence(address):
     with pytest.raises(WorkersError, match="expected an address such as tcp://node7:8786"):
         Cluster.connect(address, timeout=1)
+
+
+def test_a_running_scheduler_is_used_by_its_file(cluster, tasks, tmp_path):
+    has_workers(cluster, 2)
+    file = tmp_path / "shared.json"
+    writing = threading.Timer(
+        0.5, lambda: file.write_text(json.dumps({"address": cluster.local.address, "id": "x"}))
+    )
+    writing.start()
+    with make_workers(None, str(file)) as workers:
+        assert workers.describe().startswith(f"2 workers of {cluster.local.address}")
+    writing.join()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "is not there"), ("", "names no"), ("{}", "names no"), ("[]", "names")],
+)
+def test_a_file_that_names_no_scheduler_is_told_in_a_sentence(tmp_path, content, why):
+    file = tmp_path / "shared.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(WorkersError, match=rf"shared\.json {why}.*after 0\.1 s; expected what"):
+        Cluster.connect(str(file), timeout=0.1)
+
+
+def test_the_first_worker_may_take_its_time_and_is_waited_for_aloud(tasks, tmp_path):
+    from distributed import LocalCluster as Scheduler
+
+    with Scheduler(
+        n_workers=0, processes=False, dashboard_address=None, protocol="tcp", host="127.0.0.1"
+    ) as empty:
+        address, said = empty.scheduler_address, []
+        with pytest.raises(WorkersError, match=r"no worker of tcp://.* was ready within 2 s"):
+            Cluster.connect(address, timeout=0.5, patience=2, notice=said.append)
+        assert said == [f"{address} has no worker yet; waiting up to 2 s for the first"]
+        late, site = [], str(Path(tasks.__file__).parent)
+        folder = tmp_path / "worker"
+        folder.mkdir()
+        coming = threading.Timer(1.5, lambda: late.append(worker_of(address, str(folder), site)))
+        coming.start()
+        with Cluster.connect(address, timeout=0.5) as workers:
+            assert [one.result for one in workers.run(tasks.squared, {"more": 0}, [3])] == [9]
+        coming.join()
+        late[0].stdin.close()
+        late[0].wait(20)
 
 
 def test_no_workers_are_no_cluster():
