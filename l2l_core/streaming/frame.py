@@ -34,6 +34,23 @@ def outer_axes(axes: str, geometry: Geometry, *, each_channel: bool) -> str:
     return "".join(axis for axis in AXES if axis in axes and axis not in inner)
 
 
+def restored_axes(axes: str, geometry: Geometry, *, each_channel: bool) -> str:
+    """Return the axes of a restoration, in canonical order.
+
+    Those of the image, more or less where the method has it so; a channel axis where the image has
+    one or where several channels come out.
+
+    Parameters
+    ----------
+    axes, geometry, each_channel
+        As for :func:`outer_axes`.
+    """
+    found = {*outer_axes(axes, geometry, each_channel=each_channel), *geometry.output_axes}
+    if "C" in axes or (geometry.channels_out > 1 and not each_channel):
+        found.add("C")
+    return "".join(axis for axis in AXES if axis in found)
+
+
 def counted(count: int) -> str:
     """Return a number of channels in words."""
     return "1 channel" if count == 1 else f"{count} channels"
@@ -114,15 +131,8 @@ class Frame:
 
     @property
     def output_axes(self) -> str:
-        """Axes of the restoration, in canonical order.
-
-        Those of the image, more or less where the method has it so; a channel axis where the
-        image has one or where several channels come out.
-        """
-        found = set(self.outer) | set(self.geometry.output_axes)
-        if "C" in self.axes or (self.geometry.channels_out > 1 and not self.each_channel):
-            found.add("C")
-        return "".join(axis for axis in AXES if axis in found)
+        """Axes of the restoration, in canonical order; see :func:`restored_axes`."""
+        return restored_axes(self.axes, self.geometry, each_channel=self.each_channel)
 
     @property
     def output_shape(self) -> tuple[int, ...]:

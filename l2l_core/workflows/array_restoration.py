@@ -15,7 +15,7 @@ from l2l_core.images.normalization import Normalization, measure
 from l2l_core.images.statistics import measure_moments
 from l2l_core.images.writing import cast as cast_pixels
 from l2l_core.streaming.boxes import Numbers, restore_box, shifted
-from l2l_core.streaming.frame import Frame, outer_axes
+from l2l_core.streaming.frame import Frame, restored_axes
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.workflows.filters import filter_names
 from l2l_core.workflows.output_units import put_back
@@ -92,11 +92,9 @@ class Model:
         """Return one line about the model."""
         geometry = self.geometry
         engine = f" on {self.engine}" if self.engine else ""
-        channels = (
-            "each channel for itself"
-            if self.each_channel
-            else f"{geometry.channels_in} in, {geometry.channels_out} out"
-        )
+        channels = f"{geometry.channels_in} in, {geometry.channels_out} out"
+        if self.each_channel:
+            channels = "each channel for itself"
         return (
             f"{self.where}: {self.info.restorer}{engine}, {geometry.axes}, {channels}; comes out "
             f"{self.units}"
@@ -129,10 +127,7 @@ class Model:
         The same, in the same order; a channel axis besides where several channels come out, and
         spatial axes more or less where the method has it so.
         """
-        outer = outer_axes(axes, self.geometry, each_channel=self.each_channel)
-        result = set(outer) | set(self.geometry.output_axes)
-        if "C" in axes or (self.geometry.channels_out > 1 and not self.each_channel):
-            result.add("C")
+        result = restored_axes(axes, self.geometry, each_channel=self.each_channel)
         found = [axis for axis in axes if axis in result]
         for axis in AXES:
             if axis in result and axis not in found:
