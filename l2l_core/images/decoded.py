@@ -7,9 +7,10 @@ through a :class:`ChunkedSource`.
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from functools import partial
 from math import prod
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from attrs import field, frozen
 from l2l_core.images.image import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     from numpy.typing import NDArray
 
@@ -70,6 +71,22 @@ class DecodedBlocks:
 # One for all files, so that the limit holds however many are open.
 SHARED = DecodedBlocks()
 
+_thread = local()
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Keep no chunks of what this thread reads meanwhile: a mosaic is gone through but once.
+
+    Kept chunks would only make memory larger for a large image than for a small one.
+    """
+    before = getattr(_thread, "once", False)
+    _thread.once = True
+    try:
+        yield
+    finally:
+        _thread.once = before
+
 
 @frozen(eq=False)
 class ChunkedSource:
@@ -110,7 +127,8 @@ class ChunkedSource:
             for part, side, start in zip(index, chunks, first, strict=True)
         ]
         large = prod(counts) * prod(chunks) * self.dtype.itemsize > self.store.limit // 4
-        if large or prod(counts) > _MANY_CHUNKS or any(part.step != 1 for part in index):
+        once = getattr(_thread, "once", False) or prod(counts) > _MANY_CHUNKS
+        if once or large or any(part.step != 1 for part in index):
             return self.source.read(index)
         result = np.empty([part.stop - part.start for part in index], self.dtype)
         for offset in np.ndindex(*counts):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from l2l_core.errors import ImageError, L2LError, WorkersError
 from l2l_core.images.axes import at
+from l2l_core.images.decoded import read_once
 from l2l_core.images.image import block_sides
 from l2l_core.images.measuring import Measuring, Partial
 from l2l_core.images.statistics import by_channel
@@ -124,10 +125,11 @@ def partial_of(image: Image, measuring: Measuring, group: Group) -> Partial:
         One of :class:`BlockGroups`.
     """
     partial = measuring.fresh()
-    for box in group:
-        place = {axis: slice(*ends) for axis, ends in zip(image.axes, box, strict=True)}
-        for channel, pixels in by_channel(image, place):
-            measuring.add(partial, channel, pixels)
+    with read_once():
+        for box in group:
+            place = {axis: slice(*ends) for axis, ends in zip(image.axes, box, strict=True)}
+            for channel, pixels in by_channel(image, place):
+                measuring.add(partial, channel, pixels)
     return partial
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2l_core.errors import ImageError, ImageFormatError
 from l2l_core.images.damaged import damaged_chunks
+from l2l_core.images.decoded import read_once
 from l2l_core.images.ome_zarr_pyramid import open_levels
 from l2l_core.images.pyramid import halve
 from l2l_core.images.writing import cast
@@ -86,16 +87,17 @@ def _restored(
     lock: AbstractContextManager[Any] | None,
 ) -> tuple[dict[str, NDArray[Any]], tuple[int, ...]]:
     try:
-        return restore_box(
-            restorer,
-            job.opened(),
-            job.frame,
-            unit.box,
-            numbers,
-            tile=tile,
-            outputs=tuple(job.stores),
-            lock=lock,
-        )
+        with read_once():
+            return restore_box(
+                restorer,
+                job.opened(),
+                job.frame,
+                unit.box,
+                numbers,
+                tile=tile,
+                outputs=tuple(job.stores),
+                lock=lock,
+            )
     except ImageFormatError as error:
         raise damage(job, input_box(job, unit.box), error) from error
 

@@ -148,3 +148,23 @@ def test_threads_read_a_compressed_file_at_once(tmp_path):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(same, range(200)))
+
+
+def test_what_is_read_once_is_not_kept(tmp_path):
+    import zarr
+
+    from l2l_core.images.decoded import SHARED, read_once
+    from l2l_core.images.reading import open_image
+
+    zarr.create_array(
+        str(tmp_path / "a.zarr"), data=np.arange(64 * 64).reshape(64, 64), chunks=(16, 16),
+        dimension_names=("y", "x"),
+    )  # fmt: skip
+    with open_image(tmp_path / "a.zarr") as image:
+        before = SHARED.size
+        with read_once():
+            once = image.read(Y=slice(3, 40))
+        assert SHARED.size == before
+        kept = image.read(Y=slice(3, 40))
+        assert SHARED.size > before or before >= SHARED.limit
+    np.testing.assert_array_equal(once, kept)
