@@ -128,7 +128,8 @@ def damage(job: ImageJob, box: Mapping[str, Range], error: ImageFormatError) -> 
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ImageError(
         f"{source.place}: {', '.join(names[:3])}{more} cannot be decoded; copy the damaged files "
-        "again, or delete them to have their pixels empty, and run the same command again"
+        "again (a file that is deleted leaves all of its pixels empty), then run the same command "
+        "again"
     )
 
 

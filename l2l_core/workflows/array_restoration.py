@@ -329,7 +329,7 @@ class Model:
         if side.numbers is None:
             raise StatisticsError(
                 "the model has no numbers of its own: it was trained with those of each image "
-                "(normalize.input.scope = 'image'); take statistics='image'"
+                "(normalize.input.scope = 'image'); take the image's (statistics 'image')"
             )
         return side.numbers
 

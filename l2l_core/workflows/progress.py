@@ -227,7 +227,7 @@ class PixelProgress:
             unit="Mpx",
             bar_format=(
                 "{desc}: {percentage:3.0f}%|{bar}| {n:.3g}/{total:.3g} Mpx "
-                "[{elapsed}<{remaining}, {rate_fmt}]"
+                "[{elapsed}<{remaining}, {rate_noinv_fmt}]"
             ),
             file=self._stream,
             leave=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Literal, Protocol
 
 from attrs import define, field
@@ -24,6 +25,11 @@ def _one_of(*choices: str | None) -> Any:
             raise OptionsError(f"{field.name} is {value!r}; expected one of {names}")
 
     return validate
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a value to leave out; what is NaN or infinite is left out anyway."""
+    return value if value is not None and isfinite(value) else None
 
 
 def _is_level(_: Any, field: Any, value: Any) -> None:
@@ -49,7 +55,7 @@ class RestoreOptions:
         Whose numbers normalise the input; the model's default where it is None.
     ignore : float, optional
         A pixel value that the image's statistics leave out, such as the filling of the empty areas
-        of a mosaic.
+        of a mosaic; NaN is left out anyway.
     tile : int, optional
         Side of a tile in pixels; changes memory and speed, never the result.
     all_outputs : bool
@@ -76,7 +82,7 @@ class RestoreOptions:
     statistics: Literal["image", "model"] | None = field(
         default=None, validator=_one_of("image", "model", None)
     )
-    ignore: float | None = None
+    ignore: float | None = field(default=None, converter=_finite)
     tile: int | None = None
     all_outputs: bool = False
     unit: int | None = None

@@ -166,6 +166,7 @@ def _restore(
     if len(targets.images) == 1 and not targets.collections:
         target = targets.images[0]
         if not target.is_store:
+            _tell_of_idle_options(target.out, execution, progress)
             if execution.restart:
                 places = output_places(model, target.out, all_outputs=options.all_outputs)
                 refuse_foreign_files(map(Path, places.values()))
@@ -182,3 +183,15 @@ def _restore(
         out = target.out
     batch = Batch(model, targets, out, options, execution, progress or Silent())
     return batch.restore()
+
+
+def _tell_of_idle_options(out: Place, execution: Execution, progress: Watcher | None) -> None:
+    """Say which options are for what is written unit by unit, and change nothing here."""
+    asked = {"workers": execution.workers, "scheduler": execution.scheduler}
+    asked["ledger"] = None if execution.ledger is None else str(execution.ledger)
+    idle = [f"--{name}" for name, value in asked.items() if value is not None]
+    if idle and progress is not None:
+        progress.message(
+            f"{', '.join(idle)} changes nothing for {out}, which one process writes at once; give "
+            "--out a name that ends in .zarr"
+        )

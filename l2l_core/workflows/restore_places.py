@@ -12,6 +12,7 @@ from l2l_core.errors import AxesError, DataError, ImageError, OutputError
 from l2l_core.images.places import Place, as_place, child, name_of
 from l2l_core.images.reading import list_images
 from l2l_core.images.zarr_collections import Collection, list_collection
+from l2l_core.streaming.manifest import is_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -235,6 +236,13 @@ def _check(targets: Targets, outs: Sequence[Place]) -> None:
     around = {above: source for place, source in sources.items() for above in _above(place)}
     for out in outs:
         place = _resolved(out)
+        if isinstance(place, Path):
+            ledger = next((f for f in (place, *place.parents[:1]) if is_manifest(f)), None)
+            if ledger is not None:
+                raise OutputError(
+                    f"{ledger} is the ledger of a restoration, which may be deleted once that is "
+                    "finished; give another --out"
+                )
         if place in sources and (not isinstance(out, Path) or out.exists()):
             raise OutputError(
                 f"{out} is the image itself; give another --out, it is not overwritten"

@@ -87,7 +87,8 @@ class ModelFacts:
     def of(cls, model: Model) -> ModelFacts:
         """Return the facts of a model that is loaded here, for a run that begins."""
         return cls(
-            where=model.where,
+            # A worker elsewhere stands in another folder.
+            where=str(Path(model.where).resolve()) if Path(model.where).exists() else model.where,
             backend=model.engine or "auto",
             device=model.restorer.device,
             identity=identity(model),

@@ -69,7 +69,7 @@ def _restore(model, image, out, *options):
     )
 
 
-def measure(repeats, *, side=8192, unit=4096, network_side=1024, network_unit=512, csbdeep=True):
+def measure(repeats, *, side=8192, unit=2048, network_side=1024, network_unit=256, csbdeep=True):
     about = machine()
     rows, raw = [], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def measure(repeats, *, side=8192, unit=4096, network_side=1024, network_unit=51
         cases = {
             "gaussian": ("gaussian:sigma=2", side, unit, ()),
             "gaussian, 2 processes": ("gaussian:sigma=2", side, unit, ("--workers", 2)),
-            "CARE, kernel 3": (network, network_side, network_unit, ("--tile", 512)),
+            "CARE, kernel 3": (network, network_side, network_unit, ("--tile", 256)),
         }
         for name, (model, first, one, options) in cases.items():
             found = []
@@ -101,7 +101,7 @@ def measure(repeats, *, side=8192, unit=4096, network_side=1024, network_unit=51
         rows=rows,
         notes=[
             f"resident size of the whole process tree; goal: at most {GOAL}",
-            "the smallest image has four units already, so that all threads are at work",
+            "the smallest image has 16 units already, so that all threads are at work",
             "CSBDeep predicts the image in as many tiles as units, from a TIFF file, in memory",
         ],
         raw=raw,
@@ -124,7 +124,7 @@ def _csbdeep(place, side):
     for times in TIMES:
         mosaic(place / "image.zarr", (side * times, side * times), part=side)
         tifffile.imwrite(place / "image.tif", np.asarray(zarr.open_array(place / "image.zarr")[:]))
-        command = [sys.executable, "-c", CSBDEEP, place / "image.tif", place, 2 * times]
+        command = [sys.executable, "-c", CSBDEEP, place / "image.tif", place, 4 * times]
         size, seconds = peak([str(part) for part in command])
         found.append({"side": side * times, "bytes": size, "seconds": seconds})
         _remove(place, "image.zarr", "image.tif", "model")

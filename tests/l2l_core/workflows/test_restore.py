@@ -213,3 +213,30 @@ def test_a_network_restores_a_stack_plane_by_plane_in_the_targets_units(trained,
     written = open_image(tmp_path / "out.ome.zarr").read()
     np.testing.assert_allclose(written, whole, atol=1e-5 * float(whole.std()) + 1e-3)
     assert abs(written.mean() - numbers.offset[0]) < 3 * numbers.scale[0]
+
+
+def test_options_that_change_nothing_for_a_file_are_told(blur, image, tmp_path):
+    class Told(Silent):
+        said = ()
+
+        def message(self, text):
+            self.said += (text,)
+
+    told = Told()
+    restore_file(blur, image, tmp_path / "a.ome.tif", workers=2, progress=told)
+    assert any("--workers changes nothing" in text for text in told.said)
+    quiet = Told()
+    restore_file(blur, image, tmp_path / "b.ome.tif", progress=quiet)
+    assert not quiet.said
+
+
+def test_the_ledger_of_a_restoration_is_no_place_for_another(blur, image, tmp_path):
+    restore_file(blur, image, tmp_path / "a.zarr", channel="0")
+    with pytest.raises(OutputError, match="is the ledger of a restoration"):
+        restore_files(blur, [image, image.parent], tmp_path / "a.zarr.l2l")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_leaving_nan_out_is_nothing_to_ask_for(blur, image, tmp_path, value):
+    assert not restore_file(blur, image, tmp_path / "a.zarr", ignore=value).error
+    assert restore_file(blur, image, tmp_path / "a.zarr").skipped
