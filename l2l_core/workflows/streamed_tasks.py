@@ -26,6 +26,7 @@ from l2l_core.errors import (
 from l2l_core.images.measuring import Measuring
 from l2l_core.images.places import as_place
 from l2l_core.models.facts import fingerprint
+from l2l_core.streaming.allocation import give_back_large_blocks
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.streaming.jobs import close_images
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
@@ -159,6 +160,7 @@ def measure_group(context: Mapping[str, Any], group: Group) -> Partial:
     """Measure some blocks of the image ``context["job"]``."""
     check_version(context)
     job: ImageJob = context["job"]
+    give_back_large_blocks()
     measuring, advice = Measuring.from_dict(context["measuring"]), context.get("advice", "")
     with sees(job):
         image = job.opened()
@@ -201,6 +203,7 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
         ``numbers`` that were taken of the image, where the item brought none.
     """
     check_version(context)
+    give_back_large_blocks()
     facts: ModelFacts = context["model"]
     job, numbers = item.job, item.numbers
     measured: dict[str, Any] = {}
