@@ -348,7 +348,8 @@ class StreamedRun:
 
     def _finish(self, number: int, job: ImageJob) -> None:
         """Say in the stores that they are complete, and what viewers may show from and to."""
-        if not self._is_done(number):
+        # Where no unit was open any more, what a kill left of a store is still to be cleared away.
+        if not self._is_done(number) or not self._prepared(number, job):
             return
         for output, place in job.stores.items():
             provenance = self.plan.provenance_of(self.images[number], job, output)

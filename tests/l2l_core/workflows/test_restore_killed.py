@@ -1,10 +1,15 @@
 """A restoration that is killed and gone on with is, byte for byte, one that nobody disturbed."""
 
+import json
 import signal
 
 import numpy as np
 import pytest
 
+from l2l_core.images.ome_zarr_creation import set_attributes
+from l2l_core.images.writing import write_image
+from l2l_core.workflows.model import load_model
+from l2l_core.workflows.restore import restore_file
 from tests.benchmarks.killing import Findings, Setting, Victim, kill_again_and_again, undisturbed
 
 SMALL = Setting("threads", (8192, 64), 512, seconds=0.03)
@@ -61,3 +66,24 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path, version, docume
     findings = Findings()
     victim.judge(expected, findings)
     assert findings.wrong == {}
+
+
+def test_what_a_kill_left_of_the_last_metadata_is_cleared_away(tmp_path):
+    image, out = tmp_path / "image.zarr", tmp_path / "restored.zarr"
+    write_image(image, np.arange(96 * 96, dtype=np.uint16).reshape(96, 96), "YX")
+    with load_model("gaussian:sigma=1") as model:
+        restore_file(model, image, out, unit=64)
+        document = out / "zarr.json"
+        whole = document.read_bytes()
+        # As it was when all units were done, and the metadata under way.
+        ledger = tmp_path / "restored.zarr.l2l" / "ledger.jsonl"
+        lines = ledger.read_bytes().splitlines(keepends=True)
+        assert b"finished" in lines[-1]
+        ledger.write_bytes(b"".join(lines[:-1]))
+        provenance = json.loads(whole)["attributes"]["label2label"]
+        set_attributes(out, provenance={**provenance, "status": "unfinished"})
+        torn = out / ".zarr.json.1f0e.part"
+        torn.write_bytes(b"torn")
+        restore_file(model, image, out, unit=64)
+    assert document.read_bytes() == whole
+    assert not torn.exists()
