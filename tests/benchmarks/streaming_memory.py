@@ -30,19 +30,22 @@ model.predict(image.astype("float32"), "YX", n_tiles=(tiles, tiles))
 def peak(command):
     """Return the peak resident size of a process and all its children in bytes, and its seconds."""
     started = time.monotonic()
-    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    most = 0
-    while process.poll() is None:
-        total = 0
-        for one in [process, *_children(process)]:
-            try:
-                total += one.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        most = max(most, total)
-        time.sleep(0.01)
-    if process.returncode:
-        raise RuntimeError(process.stderr.read().decode()[-500:])
+    # A file, for a pipe that nobody empties would stop the process.
+    with tempfile.TemporaryFile() as errors:
+        process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        most = 0
+        while process.poll() is None:
+            total = 0
+            for one in [process, *_children(process)]:
+                try:
+                    total += one.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            most = max(most, total)
+            time.sleep(0.01)
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(errors.read().decode(errors="replace")[-500:])
     return most, time.monotonic() - started
 
 
