@@ -234,7 +234,7 @@ def test_numbers_of_the_model():
 
 
 def test_a_model_without_numbers_says_so():
-    with pytest.raises(StatisticsError, match=r"no numbers of its own.*statistics='image'"):
+    with pytest.raises(StatisticsError, match=r"no numbers of its own.*statistics 'image'"):
         model().restore(image(20, 20), "YX", statistics="model")
 
 
