@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from l2l_core.errors import OutputError
 from l2l_core.images.replacing import replacing
 from l2l_core.models.facts import fingerprint, plain, to_json
+from l2l_core.streaming.manifest_changes import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 MANIFEST = "manifest.json"
@@ -18,14 +19,6 @@ FORMAT_VERSION = 1
 
 _WHAT = "ledger of a label2label restoration"
 _REMEDY = "put the file back from a copy, or begin anew with --restart"
-_CHANGES = {
-    "input": "the input is another",
-    "model": "the model is another",
-    "options": "the options are others",
-    "grid": "the grid or layout of the output is another",
-}
-_LONG = 80
-_MISSING = object()
 
 Sections = dict[str, Any]
 
@@ -125,60 +118,15 @@ def check_manifest(folder: Path, began: Sections, now: Mapping[str, Any]) -> Non
     Raises
     ------
     OutputError
-        If anything differs; names every section that does, and in each the first value.
+        If anything differs; names every option that does, as it is on the command line.
     """
-    problems = [*_changes(began, plain(now))]
+    problems = changes(began, plain(now))
     if problems:
         raise OutputError(
-            f"the restoration noted in {folder} cannot go on: {'; '.join(problems)}. Put that "
-            "back, or begin anew with --restart"
+            f"the restoration noted in {folder} cannot go on: {'; '.join(problems)}. What is "
+            "there would not fit what is to come: give again what it began with, or --restart, "
+            "which makes all of it anew"
         )
-
-
-def _changes(began: Sections, now: Sections) -> Iterator[str]:
-    for name in [*began, *(name for name in now if name not in began)]:
-        difference = _first_difference(began.get(name, _MISSING), now.get(name, _MISSING))
-        if difference is None:
-            continue
-        key, was, is_now = difference
-        change = _CHANGES.get(name, f"{name} is another")
-        # A store's layout has a version too.
-        if name == "grid" and key.split(".")[-2:] in (["version"], ["grid", "version"]):
-            change = "the version of the grid is another"
-        where = f"{key} is" if key else "it is"
-        yield f"{change}: {where} {_shown(is_now)} now and was {_shown(was)} when it began"
-
-
-def _first_difference(was: Any, now: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """Return where two values begin to differ, and both; None if they are equal."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        # A version says more than what follows from it.
-        keys = sorted(was.keys() | now.keys(), key=lambda key: (not key.endswith("version"), key))
-        pairs = [(f"{path}.{k}", was.get(k, _MISSING), now.get(k, _MISSING)) for k in keys]
-    elif _holds_more(was) and _holds_more(now):
-        length = max(len(was), len(now))
-        pad_was, pad_now = ([*x, *[_MISSING] * (length - len(x))] for x in (was, now))
-        pairs = [(f"{path}[{i}]", pad_was[i], pad_now[i]) for i in range(length)]
-    else:
-        same = type(was) is type(now) and was == now
-        return None if same else (path.removeprefix("."), was, now)
-    for key, one, other in pairs:
-        difference = _first_difference(one, other, key)
-        if difference is not None:
-            return difference
-    return None
-
-
-def _holds_more(value: Any) -> bool:
-    """Whether a value is a list of more than numbers and text, which are said best as one."""
-    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
-
-
-def _shown(value: Any) -> str:
-    if value is _MISSING:
-        return "not set"
-    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
-    return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
 
 
 def _said(error: Exception) -> str:

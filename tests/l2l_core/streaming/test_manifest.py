@@ -40,92 +40,18 @@ def test_a_path_that_is_no_text_is_kept(tmp_path: Path) -> None:
     write_manifest(tmp_path, sections)
     assert "Gewebe\\udcff µ.zarr" in (tmp_path / "manifest.json").read_text(encoding="utf-8")
     assert read_manifest(tmp_path) == sections
-    with pytest.raises(OutputError, match=r"Gewebe\\udcff µ.zarr"):
-        check_manifest(tmp_path, sections, SECTIONS)
 
 
-@pytest.mark.parametrize(
-    ("now", "message"),
-    [
-        (
-            changed("model", sha256="xyz"),
-            'the model is another: sha256 is "xyz" now and was "abc" when it began',
-        ),
-        (
-            changed("options", tile=[256, 512], device="cuda"),
-            'the options are others: device is "cuda" now and was "cpu" when it began',
-        ),
-        (
-            changed("options", tile=[256, 512]),
-            "the options are others: tile is [256, 512] now and was [512, 512] when it began",
-        ),
-        (changed("options", batch=4), "batch is 4 now and was null when it began"),
-        (changed("options", low=3), "low is 3 now and was 3.0 when it began"),
-        (changed("options", flip=True), "flip is true now and was not set when it began"),
-        (
-            changed("input", images=[SECTIONS["input"]["images"][0], {"path": "b.zarr"}]),
-            'the input is another: images[1].sha256 is not set now and was "2" when it began',
-        ),
-        (
-            changed("input", images=SECTIONS["input"]["images"][:1]),
-            'images[1] is not set now and was {"path": "b.zarr", "sha256": "2"} when it began',
-        ),
-        (
-            changed("grid", shape=[100, 300]),
-            "layout of the output is another: shape is [100, 300] now and was [100, 200] when",
-        ),
-        (
-            changed("grid", version=2, axes="ZYX"),
-            "the version of the grid is another: version is 2 now and was 1 when it began",
-        ),
-        (
-            changed("grid", more={"grid": {"version": 2, "axes": "YX"}}),
-            "the grid or layout of the output is another: more is {",
-        ),
-        (
-            {key: SECTIONS[key] for key in ("input", "model", "options")},
-            "the grid or layout of the output is another: it is not set now and was {",
-        ),
-        ({**SECTIONS, "more": {}}, "more is another: it is {} now and was not set when it began"),
-    ],
-)
-def test_a_difference_is_named(tmp_path: Path, now: dict[str, Any], message: str) -> None:
-    with pytest.raises(OutputError, match=re.escape(message)) as raised:
+def test_what_differs_is_said_with_its_consequence_and_remedy(tmp_path: Path) -> None:
+    now = {**changed("model", sha256="xyz"), "options": {**SECTIONS["options"], "low": 4.0}}
+    with pytest.raises(OutputError) as raised:
         check_manifest(tmp_path, SECTIONS, now)
-    text = str(raised.value)
-    assert text.startswith(f"the restoration noted in {tmp_path} cannot go on: ")
-    assert text.endswith(". Put that back, or begin anew with --restart")
-    assert text.count(" when it began") == 1
-
-
-@pytest.mark.parametrize(
-    ("version", "layout", "message"),
-    [
-        (2, "0.4", "the version of the grid is another: 0.grid.version is 2 now and was 1 "),
-        (1, "0.4", 'the output is another: 0.layout.version is "0.4" now and was "0.5" '),
-    ],
-)
-def test_the_version_of_the_grid_is_not_that_of_the_store(
-    tmp_path: Path, version: int, layout: str, message: str
-) -> None:
-    def grid(version: int, layout: str) -> dict[str, Any]:
-        job = {"grid": {"axes": f"{version}", "version": version}, "layout": {"version": layout}}
-        return {"grid": {"0": job}}
-
-    with pytest.raises(OutputError, match=re.escape(message)):
-        check_manifest(tmp_path, grid(1, "0.5"), grid(version, layout))
-
-
-def test_every_section_that_differs_is_named(tmp_path: Path) -> None:
-    now = {**changed("model", sha256="xyz"), "options": {}}
-    with pytest.raises(OutputError, match=r"the model is another: .*; the options are others: "):
-        check_manifest(tmp_path, SECTIONS, now)
-
-
-def test_a_long_value_is_cut_short(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r'axes is "ZZZ+\.\.\. now and was "YX" when') as raised:
-        check_manifest(tmp_path, SECTIONS, changed("grid", axes="Z" * 1000))
-    assert len(str(raised.value)) < 400
+    assert str(raised.value) == (
+        f"the restoration noted in {tmp_path} cannot go on: --low was 3.0 when it began and is 4.0 "
+        "now; MODEL is not the one that it began with, by its weights or its normalisation. What "
+        "is there would not fit what is to come: give again what it began with, or --restart, "
+        "which makes all of it anew"
+    )
 
 
 def test_any_damage_is_said(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_restored_plate_is_opened_by_another_program(plate, toy, tmp_path):
 def test_a_plate_with_other_options_is_refused_and_made_anew_on_request(plate, toy, tmp_path):
     model, out = toy(), tmp_path / "out.zarr"
     restore_files(model, [plate], out, unit=UNIT)
-    with pytest.raises(OutputError, match="options are others"):
+    with pytest.raises(OutputError, match="--dtype was float32"):
         restore_files(model, [plate], out, unit=UNIT, dtype="uint16")
     results = restore_files(model, [plate], out, unit=UNIT, dtype="uint16", restart=True)
     assert [result.skipped for result in results] == [False] * 4
