@@ -12,20 +12,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, evolve
+from attrs import define
 
 from l2l_core.components.training import Events
-from l2l_core.config import SelectConfig
 from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
-from l2l_core.data.fingerprints import fingerprint
-from l2l_core.data.pairs import find_pairs
-from l2l_core.errors import ConfigError, Interrupted, OptionsError
+from l2l_core.errors import Interrupted, OptionsError
 from l2l_core.models.facts import plain
-from l2l_core.workflows.fold_images import FoldImages, refuse_copies
+from l2l_core.workflows.fold_images import (
+    FoldImages,
+    content_prints,
+    open_images,
+    own_images,
+    refuse_copies,
+    true_images,
+)
 from l2l_core.workflows.fold_methods import Method, find_methods, settings_of
 from l2l_core.workflows.fold_plan import CrossValidation, claim
 from l2l_core.workflows.fold_report import About, Files, write_results
-from l2l_core.workflows.fold_scores import choose_metrics
+from l2l_core.workflows.fold_scores import choose_metrics, refuse_tuning_by_truth
 from l2l_core.workflows.fold_summary import Summary, summarize
 from l2l_core.workflows.fold_work import Fold, FoldWork, Task
 from l2l_core.workflows.folds import check_plan, default_repeats, draw_folds, scaled_epochs
@@ -135,7 +139,8 @@ class _Work:
             filters=plan.filters,
             train=plan.train,
         )
-        self.images = self._open(self.settings)
+        self.base = config.resolve().parent
+        self.images = open_images(self.settings, self.base)
         self.groups = len(self.images.groups)
         self.numbers = tuple(dict.fromkeys(plan.images)) or (self.groups,)
         check_plan(self.groups, self.numbers, plan.folds)
@@ -145,73 +150,33 @@ class _Work:
             method.label: self._images_of(method) for method in self.methods if not method.filter
         }
         self.truths = self._truths()
-        self.prints = self._fingerprints()
-        refuse_copies([self.images, *self.own_images.values()], self.prints)
+        every = [self.images, *self.own_images.values()]
+        self.prints = content_prints(every, self.truths)
+        refuse_copies(every, self.prints)
         # Folds that a gap leaves nothing to train on are found before there is a folder.
         self.tasks = list(self._tasks())
-
-    def _open(self, settings: RunConfig) -> FoldImages:
-        return FoldImages(find_pairs(settings.data, self.config.resolve().parent), settings)
 
     def _images_of(self, method: Method) -> FoldImages:
         """Return what a training learns from, whose targets may be its own."""
         settings = settings_of(method, self.tables, str(self.config))
-        data = self.settings.data
-        if (settings.data.target, settings.data.target_select) == (data.target, data.target_select):
-            return self.images
-        return self._alike(settings, f"the variant {method.label!r} has")
-
-    def _alike(self, settings: RunConfig, who: str) -> FoldImages:
-        """Return the images of the same groups with other targets."""
-        found = self._open(settings)
-        mine, theirs = (
-            [[pair.input.info.path for pair in group.pairs] for group in one.groups]
-            for one in (found, self.images)
-        )
-        if mine != theirs:
-            raise ConfigError(
-                f"{who} other pairs than the configuration, or pairs that belong together "
-                "otherwise; give each input one target of its own"
-            )
-        return found
+        return own_images(self.images, settings, self.settings, self.base, method.label)
 
     def _truths(self) -> dict[tuple[str, str], Image]:
         """Return the truth of each pair by its group and name; nothing where there is none."""
         if not self.plan.truth:
             return {}
-        if self.methods_tune and self.metrics[0].reference == "truth":
-            raise OptionsError(
-                f"the first metric, {self.metrics[0].label!r}, tunes the filters, and needs the "
-                "truth, which nobody has of the images that train; name another one first"
-            )
-        data = evolve(self.settings.data, target=self.plan.truth, target_select=SelectConfig())
-        true = self._alike(evolve(self.settings, data=data), f"the truth in {self.plan.truth} has")
-        return {
-            (pair.group, pair.name): other.target
-            for group, others in zip(self.images.groups, true.groups, strict=True)
-            for pair, other in zip(group.pairs, others.pairs, strict=True)
-        }
+        if self.methods_tune:
+            refuse_tuning_by_truth(self.metrics)
+        return true_images(self.images, self.settings, self.base, self.plan.truth)
 
     @property
     def methods_tune(self) -> bool:
         """Whether a filter is tuned."""
         return any(method.grid for method in self.methods)
 
-    def _fingerprints(self) -> dict[str, str]:
-        every = [self.images, *self.own_images.values()]
-        paths = [
-            image.info.path
-            for one in every
-            for group in one.groups
-            for pair in group.pairs
-            for image in (pair.input, pair.target)
-        ]
-        paths += [image.info.path for image in self.truths.values()]
-        return {path: fingerprint(Path(path))["sha256"] for path in dict.fromkeys(paths)}
-
     def facts(self) -> dict[str, Any]:
         """Return what may not change while a cross-validation goes on."""
-        base = self.config.resolve().parent
+        base = self.base
         config = resolved(self.settings)
         # A free choice for a run, too.
         del config["restorer"]["device"]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve
 
-from l2l_core.data.pairs import Pair, PairSet
+from l2l_core.config import SelectConfig
+from l2l_core.data.fingerprints import fingerprint
+from l2l_core.data.pairs import Pair, PairSet, find_pairs
 from l2l_core.data.splits import Region, block_axis, narrowed, patch_sides
-from l2l_core.errors import DataError
+from l2l_core.errors import ConfigError, DataError
 from l2l_core.workflows.folds import runs_beside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from l2l_core.config import RunConfig
+    from l2l_core.images.image import Image
 
 
 @define(frozen=True, eq=False)
@@ -56,12 +60,17 @@ class FoldImages:
     """
 
     def __init__(self, pairs: PairSet, config: RunConfig) -> None:
-        self._pairs, self._gap = pairs.pairs, config.data.gap
+        self._pairs_of, self._pairs, self._gap = pairs, pairs.pairs, config.data.gap
         self._axis, self._length, self._shortest = "", 0, 1
         if re.match(r"[A-Za-z]:", config.data.group):
             self._axis, self._length = block_axis(config.data.group)
             self._shortest = patch_sides(config.patches.shape)[self._axis]
         self.groups = tuple(self._blocks() if self._axis else self._whole())
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file that takes part, once, in order."""
+        return self._pairs_of.paths
 
     def _whole(self) -> Iterable[Group]:
         found: dict[str, list[Pair]] = {}
@@ -136,6 +145,98 @@ class FoldImages:
 
     def _blocks_of(self, owner: str, chosen: Collection[int]) -> set[int]:
         return {self.groups[i].block for i in chosen if self.groups[i].owner == owner}
+
+
+def open_images(settings: RunConfig, base: Path) -> FoldImages:
+    """Return the images of a configuration, whose relative paths start from `base`.
+
+    Raises
+    ------
+    DataError, ImageError
+        If they cannot be paired, opened or divided into blocks.
+    """
+    return FoldImages(find_pairs(settings.data, base), settings)
+
+
+def own_images(
+    images: FoldImages, settings: RunConfig, of: RunConfig, base: Path, label: str
+) -> FoldImages:
+    """Return what a training learns from: `images`, or the same inputs with targets of its own.
+
+    Parameters
+    ----------
+    images : FoldImages
+        Those of the configuration `of`.
+    settings : RunConfig
+        The training's.
+    of : RunConfig
+    base : Path
+        Folder that relative paths start from.
+    label : str
+        What messages call the training.
+
+    Raises
+    ------
+    ConfigError
+        If its pairs are not those of the configuration but for their targets.
+    """
+    mine, theirs = settings.data, of.data
+    if (mine.target, mine.target_select) == (theirs.target, theirs.target_select):
+        return images
+    return _alike(images, settings, base, f"the variant {label!r} has")
+
+
+def true_images(
+    images: FoldImages, settings: RunConfig, base: Path, truth: str
+) -> dict[tuple[str, str], Image]:
+    """Return the truth of each pair by its group and name.
+
+    Parameters
+    ----------
+    images : FoldImages
+        Those of the configuration `settings`.
+    settings : RunConfig
+    base : Path
+        Folder that relative paths start from.
+    truth : str
+        Folder, glob or file of true images, paired with the inputs like targets.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If there is not one for each input.
+    """
+    data = evolve(settings.data, target=truth, target_select=SelectConfig())
+    true = _alike(images, evolve(settings, data=data), base, f"the truth in {truth} has")
+    return {
+        (pair.group, pair.name): other.target
+        for group, others in zip(images.groups, true.groups, strict=True)
+        for pair, other in zip(group.pairs, others.pairs, strict=True)
+    }
+
+
+def _alike(images: FoldImages, settings: RunConfig, base: Path, who: str) -> FoldImages:
+    """Return the images of the same groups with other targets."""
+    found = open_images(settings, base)
+    mine, theirs = (
+        [[pair.input.info.path for pair in group.pairs] for group in one.groups]
+        for one in (found, images)
+    )
+    if mine != theirs:
+        raise ConfigError(
+            f"{who} other pairs than the configuration, or pairs that belong together "
+            "otherwise; give each input one target of its own"
+        )
+    return found
+
+
+def content_prints(
+    images: Iterable[FoldImages], truths: Mapping[Any, Image] | None = None
+) -> dict[str, str]:
+    """Return for the path of each file what tells its content."""
+    paths = [path for one in images for path in one.paths]
+    paths += [image.info.path for image in (truths or {}).values()]
+    return {path: fingerprint(Path(path))["sha256"] for path in dict.fromkeys(paths)}
 
 
 def refuse_copies(images: Sequence[FoldImages], prints: Mapping[str, str]) -> None:

@@ -105,13 +105,23 @@ def find_methods(
         )
     for method in found:
         _check_data(settings_of(method, tables, where), base, method.label)
-    found += [_filter(text) for text in filters]
-    labels = [method.label for method in found]
+    found += [filter_method(text) for text in filters]
+    refuse_same([method.label for method in found])
+    return tuple(found)
+
+
+def refuse_same(labels: Sequence[str]) -> None:
+    """Refuse labels that do not tell methods apart.
+
+    Raises
+    ------
+    OptionsError
+        If two are equal, or one is that of the input.
+    """
     for label in labels:
         if labels.count(label) > 1 or label == "input":
             why = "is given twice" if label != "input" else "is what the unrestored image is called"
             raise OptionsError(f"the method {label!r} {why}; give each a label of its own")
-    return tuple(found)
 
 
 def settings_of(
@@ -164,7 +174,14 @@ def _variant(text: str) -> Method:
     return Method(label, tuple(overrides))
 
 
-def _filter(text: str) -> Method:
+def filter_method(text: str) -> Method:
+    """Return the method that ``"gaussian:sigma=2"`` or ``"gaussian:tune=true"`` means.
+
+    Raises
+    ------
+    OptionsError, ModelNotFoundError
+        If there is no such filter, or it does not take these options.
+    """
     name, inside = split_spec(text, "filter")
     options = parse_options(inside, where=text)
     grid = checked_grid(name, options.pop("tune", False), options)

@@ -62,7 +62,14 @@ class CrossValidation:
     scale_epochs: bool = True
 
 
-def claim(out: Path, facts: Mapping[str, Any], config: str, *, resume: bool) -> None:
+def claim(
+    out: Path,
+    facts: Mapping[str, Any],
+    config: str,
+    *,
+    resume: bool,
+    what: str = "cross-validation",
+) -> None:
     """Make the folder of a cross-validation, or see to it that it is that of this one.
 
     Parameters
@@ -71,9 +78,11 @@ def claim(out: Path, facts: Mapping[str, Any], config: str, *, resume: bool) -> 
     facts : mapping
         What may not change while it goes on, in JSON's own types.
     config : str
-        The configuration, verbatim.
+        The configuration, verbatim; none is written where it is empty.
     resume : bool
         Whether what is there goes on.
+    what : str, optional
+        What messages call it.
 
     Raises
     ------
@@ -84,10 +93,12 @@ def claim(out: Path, facts: Mapping[str, Any], config: str, *, resume: bool) -> 
     now = {"format_version": FORMAT_VERSION, **facts}
     if not path.is_file() or not resume:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            holds = "holds a cross-validation" if path.is_file() else "is not empty"
+            holds = f"holds a {what}" if path.is_file() else "is not empty"
             remedy = "go on with it by --resume, or " if path.is_file() else ""
             raise RunError(f"{out} {holds}; {remedy}choose another folder with --out")
         for name, text in ((CONFIG, config), (PLAN, to_json(now))):
+            if not text:
+                continue
             with replacing(out / name) as new:
                 new.write_text(text, encoding="utf-8")
         return
@@ -98,6 +109,6 @@ def claim(out: Path, facts: Mapping[str, Any], config: str, *, resume: bool) -> 
     changed = [key for key in now if began.get(key) != now[key]]
     if changed:
         raise RunError(
-            f"the cross-validation in {out} cannot go on: {', '.join(changed)} differ from what it "
+            f"the {what} in {out} cannot go on: {', '.join(changed)} differ from what it "
             "began with; put that back, or begin another one with another --out"
         )

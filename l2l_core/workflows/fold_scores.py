@@ -45,7 +45,8 @@ class ChosenMetric:
     metric : Metric
     higher_is_better : bool
     reference : str
-        What it is held against: ``"benchmark"``, or ``"truth"`` for a metric that needs that.
+        What it is held against: ``"benchmark"``, ``"truth"`` for a metric that needs that, or
+        nothing for a metric of one image alone.
     """
 
     label: str
@@ -72,7 +73,9 @@ class PlaneScores:
     offsets: tuple[float, ...]
 
 
-def choose_metrics(specs: Sequence[str], *, truth: bool = False) -> tuple[ChosenMetric, ...]:
+def choose_metrics(
+    specs: Sequence[str], *, truth: bool = False, alone: bool = False
+) -> tuple[ChosenMetric, ...]:
     """Return metrics by ``"name"`` or ``"name:option=value,..."``.
 
     Parameters
@@ -80,6 +83,8 @@ def choose_metrics(specs: Sequence[str], *, truth: bool = False) -> tuple[Chosen
     specs : sequence of str
     truth : bool, optional
         Whether there is a truth beside the benchmark.
+    alone : bool, optional
+        Whether a metric of one image alone will do.
 
     Raises
     ------
@@ -96,7 +101,7 @@ def choose_metrics(specs: Sequence[str], *, truth: bool = False) -> tuple[Chosen
         options = parse_options(text, where=spec)
         metric = get("metric", name, **options)
         info: Any = registry().find("metric", name).info
-        if not info.needs_reference:
+        if not info.needs_reference and not alone:
             raise ImageError(
                 f"the metric {name!r} looks at one image alone and compares with no benchmark; "
                 "take one that does, such as nrmse, ssim or ms_ssim"
@@ -107,11 +112,26 @@ def choose_metrics(specs: Sequence[str], *, truth: bool = False) -> tuple[Chosen
                 "images of simulated specimens (--truth), or take another metric"
             )
         title = _title(name, options) + (" (truth)" if info.needs_truth else "")
-        reference = "truth" if info.needs_truth else "benchmark"
+        reference = "truth" if info.needs_truth else "benchmark" if info.needs_reference else ""
         found.append(ChosenMetric(spec, title, metric, info.higher_is_better, reference))
     if len({one.label for one in found}) < len(found) or not found:
         raise OptionsError(f"the metrics {list(specs)} are none, or one is given twice")
     return tuple(found)
+
+
+def refuse_tuning_by_truth(metrics: Sequence[ChosenMetric]) -> None:
+    """Refuse a first metric that cannot tune filters.
+
+    Raises
+    ------
+    OptionsError
+        If it needs the truth.
+    """
+    if metrics[0].reference == "truth":
+        raise OptionsError(
+            f"the first metric, {metrics[0].label!r}, tunes the filters, and needs the truth, "
+            "which nobody has of the images that train; name another one first"
+        )
 
 
 def _title(name: str, options: Mapping[str, Any]) -> str:
@@ -129,15 +149,15 @@ def planes_of(pixels: NDArray[Any], axes: str) -> NDArray[Any]:
 
 
 def score_planes(
-    image: NDArray[Any], benchmark: NDArray[Any], metrics: Sequence[ChosenMetric]
+    image: NDArray[Any], benchmark: NDArray[Any] | None, metrics: Sequence[ChosenMetric]
 ) -> PlaneScores:
-    """Score an image against the benchmark.
+    """Score an image against the benchmark, or by itself where there is none.
 
     Parameters
     ----------
     image, benchmark : ndarray, (C, N, Y, X), any real dtype
         Each in its own units.  Where the image has fewer channels, as the input of a separation
-        has, its last one is held against the further ones.
+        has, its last one is held against the further ones.  Without a benchmark nothing is fitted.
     metrics : sequence of ChosenMetric
 
     Raises
@@ -145,6 +165,8 @@ def score_planes(
     ImageError
         If the planes differ in number or size.
     """
+    if benchmark is None:
+        return _score_alone(image, metrics)
     if image.shape[1:] != benchmark.shape[1:]:
         raise ImageError(
             f"an image of {_said(image)} cannot be scored against a benchmark of "
@@ -162,6 +184,21 @@ def score_planes(
                 values[one.label].append(score)
     gains, offsets = zip(*fits, strict=True)
     return PlaneScores({key: tuple(found) for key, found in values.items()}, gains, offsets)
+
+
+def _score_alone(image: NDArray[Any], metrics: Sequence[ChosenMetric]) -> PlaneScores:
+    planes = image.reshape(-1, *image.shape[-2:])
+    values = {one.label: tuple(_alone(one.metric, plane) for plane in planes) for one in metrics}
+    return PlaneScores(values, (1.0,) * len(planes), (0.0,) * len(planes))
+
+
+def _alone(metric: Metric, plane: NDArray[Any]) -> float:
+    known = np.isfinite(plane)
+    try:
+        return metric(plane, axes="YX", mask=None if known.all() else known)
+    except ImageError:
+        # A constant plane has no contrast, and no lines.
+        return nan
 
 
 def _scaled(reference: NDArray[Any]) -> NDArray[np.float64] | None:
