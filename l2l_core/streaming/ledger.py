@@ -34,6 +34,7 @@ from l2l_core.streaming.ledger_folder import (
     tidy,
 )
 from l2l_core.streaming.manifest import Sections, check_manifest, read_manifest
+from l2l_core.streaming.manifest_changes import changes
 from l2l_core.streaming.standing import (
     FINISHED,
     LEDGER,
@@ -65,12 +66,22 @@ class Ledger:
     ----------
     folder : Path
         Where it is.
+    former : Standing or None
+        What was begun here with something else, and forgotten since no unit of it was done.
     """
 
     def __init__(
-        self, folder: Path, standing: Standing, journal: Journal, lock: BaseFileLock, new: bool
+        self,
+        folder: Path,
+        standing: Standing,
+        journal: Journal,
+        lock: BaseFileLock,
+        *,
+        new: bool,
+        former: Standing | None = None,
     ) -> None:
         self.folder = folder
+        self.former = former
         self._standing = standing
         self._journal = journal
         self._lock = lock
@@ -81,6 +92,8 @@ class Ledger:
         cls, folder: str | Path, manifest: Mapping[str, Any], *, restart: bool = False
     ) -> Self:
         """Begin a restoration, or go on with the one that was begun in this folder.
+
+        One of which no unit is done binds nobody: begun with something else, it is forgotten.
 
         Parameters
         ----------
@@ -95,8 +108,8 @@ class Ledger:
         Raises
         ------
         OutputError
-            If another process works at it, it was begun with something else, it is damaged or
-            newer, there is something else in the folder, or it cannot be written.
+            If another process works at it, units of it were made with something else, it is
+            damaged or newer, there is something else in the folder, or it cannot be written.
         """
         folder = Path(folder)
         refuse_foreign(folder)
@@ -105,18 +118,23 @@ class Ledger:
             if restart:
                 clear(folder)
             began = read_manifest(folder)
-            if began is None:
-                sections = begin(folder, manifest)
-            else:
-                sections = began
-                check_manifest(folder, began, manifest)
-            standing, end, crc = read_ledger(folder, sections)
+            former = None
+            if began is not None:
+                standing, end, crc = read_ledger(folder, began)
+                if standing.done:
+                    check_manifest(folder, began, manifest)
+                elif changes(began, plain(manifest)):
+                    former, began = standing, None
+                    clear(folder)
+            new = began is None
+            if new:
+                standing, end, crc = read_ledger(folder, begin(folder, manifest))
             tidy(folder)
             journal = Journal(folder / LEDGER, end, crc)
         except BaseException:
             lock.release()
             raise
-        return cls(folder, standing, journal, lock, new=began is None)
+        return cls(folder, standing, journal, lock, new=new, former=former)
 
     @staticmethod
     def read_manifest(folder: str | Path) -> Sections | None:

@@ -15,7 +15,7 @@ from l2l_core.streaming.jobs import ImageJob
 from l2l_core.streaming.ledger import Ledger
 from l2l_core.workflows.model import Model
 from l2l_core.workflows.recognition import known_files, refuse_foreign_files
-from l2l_core.workflows.restoration import Restored, RestoreOptions, Watcher
+from l2l_core.workflows.restoration import Execution, Restored, RestoreOptions, Watcher
 from l2l_core.workflows.restore_places import (
     Target,
     Targets,
@@ -23,12 +23,13 @@ from l2l_core.workflows.restore_places import (
     refuse_ledger_inside,
 )
 from l2l_core.workflows.streamed import StreamedRun
-from l2l_core.workflows.streamed_plan import Facts, plan_image
+from l2l_core.workflows.streamed_plan import Facts, former_jobs, plan_image
 from l2l_core.workflows.streamed_stores import (
     check_store,
     is_finished,
     make_collection,
     refuse_foreign,
+    remove_abandoned,
     remove_store,
 )
 from l2l_core.workflows.streamed_tasks import ModelFacts, lend, take_back
@@ -41,28 +42,6 @@ LEDGER_SUFFIX = ".l2l"
 
 _MANY = 100
 """Images whose planning takes so long that one wants to be told."""
-
-
-@define(frozen=True, kw_only=True)
-class Execution:
-    """Who works at a restoration, and where its ledger is.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Processes on this computer; threads of this process where it is None.
-    scheduler : str, optional
-        Address of a dask scheduler.
-    ledger : str or Path, optional
-        Folder of the ledger; beside the output by default.
-    restart : bool
-        Whether what is there already is made anew.
-    """
-
-    workers: int | None = None
-    scheduler: str | None = None
-    ledger: str | Path | None = None
-    restart: bool = False
 
 
 @define
@@ -125,6 +104,7 @@ class Batch:
             if self.execution.restart:
                 for place in self._outs():
                     remove_store(place)
+            self._forget(ledger)
             if not single:
                 self._number(ledger)
             self._make_collections()
@@ -182,6 +162,15 @@ class Batch:
                 elif number in self._jobs and target.root is None:
                     for store in self._jobs[number].stores.values():
                         refuse_foreign(as_place(store))
+
+    def _forget(self, ledger: Ledger) -> None:
+        """Clear away what was begun here otherwise, and given up before a unit of it was done."""
+        jobs = former_jobs(ledger)
+        if ledger.former is not None:
+            self._made |= {note["out"] for note in ledger.former.notes("image") if note["made"]}
+        for place in self._outs() if jobs else ():
+            paths = [path for one, out in self.targets.collections for path in one.paths]
+            remove_abandoned(place, jobs, paths)
 
     def _make_collections(self) -> None:
         facts = {"job": self._facts.job({})}

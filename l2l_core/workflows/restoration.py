@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from attrs import define, field
@@ -88,6 +89,28 @@ class RestoreOptions:
     unit: int | None = None
     compression: str = field(default=COMPRESSIONS[0], validator=_one_of(*COMPRESSIONS))
     version: str | None = field(default=None, validator=_one_of(*VERSIONS, None))
+
+
+@define(frozen=True, kw_only=True)
+class Execution:
+    """Who works at a restoration, and where its ledger is.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes on this computer; threads of this process where it is None.
+    scheduler : str, optional
+        Address of a dask scheduler.
+    ledger : str or Path, optional
+        Folder of the ledger; beside the output by default.
+    restart : bool
+        Whether what is there already is made anew.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+    ledger: str | Path | None = None
+    restart: bool = False
 
 
 @define(frozen=True)

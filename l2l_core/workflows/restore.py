@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l_core.errors import OutputError
-from l2l_core.workflows.batch import Batch, Execution
+from l2l_core.workflows.batch import Batch
 from l2l_core.workflows.recognition import refuse_foreign_files
 from l2l_core.workflows.restoration import (
     NOT_A_MEASUREMENT,
+    Execution,
     Restored,
     RestoreOptions,
     Silent,

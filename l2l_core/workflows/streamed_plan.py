@@ -31,6 +31,7 @@ from l2l_core.workflows.restore_places import (
 if TYPE_CHECKING:
     from l2l_core.images.image import Image
     from l2l_core.streaming.frame import Frame
+    from l2l_core.streaming.ledger import Ledger
     from l2l_core.workflows.model import Model
 
 
@@ -274,3 +275,25 @@ class Facts:
             "job": self.job(image),
             "status": "unfinished",
         }
+
+
+def former_jobs(ledger: Ledger) -> frozenset[str]:
+    """Return the restorations that were begun with this ledger and given up before any unit.
+
+    What was begun in their stores may be replaced; it is noted, for a run that is killed first.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be noted.
+    """
+    former = ledger.former
+    if former is not None:
+        sections = former.sections
+        # One image has the whole manifest; many have a note each, and a plate what they share.
+        shared = {key: sections.get(key) for key in ("model", "options")}
+        jobs = {fingerprint(sections), fingerprint(shared)}
+        jobs |= {note["job"] for note in former.notes("image") if note["job"]}
+        jobs |= {job for note in former.notes("former") for job in note["jobs"]}
+        ledger.note("former", jobs=sorted(jobs))
+    return frozenset(job for note in ledger.notes("former") for job in note["jobs"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from l2l_core.images.zarr_collections import ome_of, stored_attributes
 from l2l_core.workflows.recognition import another, unrecognised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from l2l_core.images.zarr_collections import Collection
     from l2l_core.streaming.jobs import ImageJob
@@ -204,6 +205,27 @@ def remove_store(place: Place) -> None:
             f"{place}: the former restoration cannot be deleted ({why}); delete it yourself, or "
             "give another --out"
         ) from error
+
+
+def remove_abandoned(place: Place, jobs: Set[str], paths: Sequence[str] = ()) -> None:
+    """Delete a store that was begun and of which nothing is finished; leave any other alone.
+
+    Parameters
+    ----------
+    place : Path or str
+    jobs : set of str
+        Restorations of which no unit is done.
+    paths : sequence of str
+        Images in the store, where it is a plate or the like.
+    """
+    made = provenance_of(place) if holds_store(place) else None
+    if made is None or made["job"] not in jobs:
+        return
+    stores = [made, *(provenance_of(child(place, path)) or {} for path in paths)]
+    if all(store.get("status") != "finished" for store in stores):
+        # Something of the user's in it is told of where the store is to be made.
+        with suppress(OutputError):
+            remove_store(place)
 
 
 def make_collection(

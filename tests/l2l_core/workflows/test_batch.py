@@ -146,6 +146,46 @@ def test_what_changed_is_named_and_not_mixed(change, which, broken, toy, image, 
     assert (result.error, result.units_before) == ("", 0)
 
 
+@pytest.fixture
+def stuck(toy, image, out):
+    """Return a model whose restoration was begun with uint16, and ended before its first unit."""
+    model = toy()
+    break_after(model, 0)
+    with pytest.raises(Broke):
+        restore_file(model, image, out, unit=UNIT, dtype="uint16")
+    model.restorer.before = lambda batch: None
+    return model
+
+
+def test_nothing_is_pinned_before_a_unit_is_done(stuck, toy, image, out):
+    assert open_image(out).dtype == np.uint16
+    break_after(stuck, 0)
+    for options in ({"unit": 72}, {"unit": 72, "version": "0.4"}):
+        with pytest.raises(Broke):
+            restore_file(stuck, image, out, **options)
+    stuck.restorer.before = lambda batch: None
+    result = restore_file(stuck, image, out, unit=UNIT)
+    assert (result.error, result.units, result.units_before) == ("", 9, 0)
+    np.testing.assert_array_equal(open_image(out).read(), toy().restore(noise(150, 170)))
+
+
+def test_what_another_ledger_knows_of_is_not_taken_for_given_up(stuck, image, out, tmp_path):
+    away = out.rename(tmp_path / "away.zarr")
+    restore_file(stuck, image, out, unit=UNIT, ledger=tmp_path / "ledger")
+    before = files_of(out)
+    with pytest.raises(OutputError, match="give another --out, or --restart"):
+        restore_file(stuck, image, out, unit=72)
+    assert files_of(out) == before
+    shutil.rmtree(away)
+
+
+def test_a_label_in_what_was_given_up_stays(stuck, image, out):
+    (out / "labels").mkdir()
+    with pytest.raises(OutputError, match=r"out\.zarr is a restoration"):
+        restore_file(stuck, image, out, unit=72)
+    assert (out / "labels").exists()
+
+
 def test_a_finished_restoration_of_something_else_is_not_replaced_unasked(toy, image, out):
     restore_file(toy(), image, out, unit=UNIT)
     shutil.rmtree(out.with_name("out.zarr.l2l"))
@@ -308,6 +348,31 @@ def test_a_batch_with_other_options_is_refused_as_a_whole(toy, folder, tmp_path)
     restore_files(toy(), [folder], tmp_path / "out", unit=UNIT)
     with pytest.raises(OutputError, match="--dtype was float32"):
         restore_files(toy(), [folder], tmp_path / "out", unit=UNIT, dtype="uint16")
+
+
+def test_a_batch_of_which_no_unit_is_done_binds_nobody(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    (folder / "d.tif").unlink()
+    break_after(model, 0)
+    with pytest.raises(Broke):
+        restore_files(model, [folder], out, unit=UNIT)
+    model.restorer.before = lambda batch: None
+    results = restore_files(model, [folder], out, unit=UNIT, dtype="uint16")
+    assert not any(result.error or result.skipped for result in results)
+    assert all(open_image(place).dtype == np.uint16 for place in out.iterdir())
+
+
+def test_a_finished_batch_without_its_ledger_is_not_taken_for_given_up(toy, folder, tmp_path):
+    model, out = toy(), tmp_path / "out"
+    stores = [folder / "a.ome.zarr", folder / "b.zarr"]
+    restore_files(model, stores, out, unit=UNIT)
+    shutil.rmtree(tmp_path / "out.l2l")
+    restore_files(model, stores, out, unit=UNIT)
+    assert not Ledger.summary(tmp_path / "out.l2l").done
+    before = files_of(out)
+    results = restore_files(model, stores, out, unit=UNIT, dtype="uint16")
+    assert all("--restart to replace it" in result.error for result in results)
+    assert files_of(out) == before
 
 
 def test_a_stopped_batch_goes_on(toy, folder, tmp_path):

@@ -125,6 +125,32 @@ def test_a_plate_with_other_options_is_refused_and_made_anew_on_request(plate, t
     )
 
 
+def test_a_plate_of_which_no_unit_is_done_binds_nobody(plate, toy, tmp_path):
+    model, out = toy(), tmp_path / "out.zarr"
+
+    def fail(batch):
+        raise RuntimeError("broken")
+
+    model.restorer.before = fail
+    with pytest.raises(RuntimeError, match="broken"):
+        restore_files(model, [plate], out, unit=UNIT)
+    model.restorer.before = lambda batch: None
+    results = restore_files(model, [plate], out, unit=UNIT, dtype="uint16")
+    assert [bool(result.error) for result in results] == [False, False, False, True]
+    assert open_image(out / "A/1/0").dtype == np.uint16
+
+
+def test_a_finished_plate_without_its_ledger_is_not_taken_for_given_up(plate, toy, tmp_path):
+    model, out = toy(), tmp_path / "out.zarr"
+    restore_files(model, [plate], out, unit=UNIT)
+    (tmp_path / "out.zarr.l2l").rename(tmp_path / "lost")
+    restore_files(model, [plate], out, unit=UNIT)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(OutputError, match="--restart to replace it"):
+        restore_files(model, [plate], out, unit=UNIT, dtype="uint16")
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_a_plate_that_is_not_ours_stays(plate, toy, tmp_path):
     out = tmp_path / "out.zarr"
     write_image(out, noise(8, 9), "YX")

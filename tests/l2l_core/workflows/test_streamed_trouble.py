@@ -170,7 +170,7 @@ def test_a_store_that_changes_under_way_stops_the_run(filter_, image, out):
     with pytest.raises(ImageError, match=r"image\.zarr.*fill_value in zarr\.json changed"):
         restore_file(filter_, image, out, unit=UNIT)
     filter_.restorer.before = lambda batch: None
-    with pytest.raises(OutputError, match="fill_value in zarr.json"):
+    with pytest.raises(OutputError, match=r"fill_value in zarr\.json"):
         restore_file(filter_, image, out, unit=UNIT)
 
 
