@@ -7,18 +7,19 @@ from attrs import define
 
 from l2l_core.errors import StatisticsError
 from l2l_plugins.metrics.planewise import check_varies, counted
-from l2l_plugins.metrics.structure import Truth, TruthMetric
+from l2l_plugins.metrics.truth import Truth, TruthMetric
 
 
 @define(frozen=True)
 class BackgroundSuppression(TruthMetric):
     """How dark the background is, where the truth has no structure: 1 - B / S; 1 is black.
 
-    S is the mean over true structure, B that over everything further from it than the tolerance,
-    both above the image's 1st percentile; 0 where the background is as bright as the structure,
-    below 0 where it is brighter.  The reference is the truth.  A haze of the same brightness
-    everywhere cannot be told from a camera's offset, and does not count.  What was suppressed is
-    the difference to the raw image's value.  Ignores the data range.
+    S is the mean over true structure, B that over everything further than the tolerance from
+    anything real, faint structure too; both above the image's 1st percentile.  0 where the
+    background is as bright as the structure, below 0 where it is brighter.  The reference is the
+    truth.  A haze of the same brightness everywhere cannot be told from a camera's offset, and
+    does not count.  What was suppressed is the difference to the raw image's value.  Ignores the
+    data range.
 
     Parameters
     ----------

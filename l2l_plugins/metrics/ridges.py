@@ -15,7 +15,7 @@ import numpy as np
 from attrs import define
 from numpy.typing import NDArray
 
-from l2l_plugins.metrics.structure import otsu
+from l2l_plugins.metrics.truth import otsu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

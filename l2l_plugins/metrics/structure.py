@@ -1,36 +1,35 @@
 """Restored structure against the true one: what is real, what was found, what was invented.
 
-Both images are made binary: what is brighter than a threshold is structure, by default Otsu's
-threshold of each image.  A pixel agrees with the other image where that has structure within a
-tolerance, a disc (in stacks a ball) of the point spread function's size, since a restoration that
-lies beside the truth by less than the optics resolve is no invention.
+Both are made binary; :mod:`l2l_plugins.metrics.truth` tells what is true structure and what is
+real.  Of a restoration structure is what is brighter than Otsu's threshold, but no more than the
+brightest pixels that are as many as those near something real: of a hazy image Otsu's threshold is
+the border of the cell, and all that lies within would count.  A pixel agrees with the truth where
+that has something within a tolerance, a disc (in stacks a ball) of the point spread function's
+size, since a restoration that lies beside the truth by less than the optics resolve is no
+invention.
 
-    precision = restored structure near true structure / restored structure
+    precision = restored structure near something real / restored structure
     recall    = true structure near restored structure / true structure
     rate      = connected objects of restored structure that are invented / all of them
 
-An object is invented where less than half of its pixels lie near true structure.
+An object is invented where less than half of its pixels lie near something real.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from math import nan
+from typing import Any
 
 import numpy as np
 from attrs import define, field, validators
 from numpy.typing import NDArray
 
-from l2l_core.components import Metric
-from l2l_plugins.metrics.checks import Plane, checked_reference, planes
-from l2l_plugins.metrics.planewise import check_varies, counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from l2l_plugins.metrics.planewise import counted
+from l2l_plugins.metrics.truth import Truth, TruthMetric, near, otsu
 
 _REAL_SHARE = 0.5
 _PERCENT: Any = validators.optional([validators.ge(0.0), validators.lt(100.0)])
-_SHARE: Any = validators.optional([validators.gt(0.0), validators.lt(1.0)])
 
 
 @define(frozen=True, eq=False)
@@ -41,21 +40,21 @@ class StructurePair:
     ----------
     restored, true : ndarray of bool
         Nothing outside the mask.
-    near_restored, near_true : ndarray of bool
-        What lies within the tolerance of each.
+    near_restored, near_real : ndarray of bool
+        What lies within the tolerance of restored structure, and of anything real.
     """
 
     restored: NDArray[np.bool_]
     true: NDArray[np.bool_]
     near_restored: NDArray[np.bool_]
-    near_true: NDArray[np.bool_]
+    near_real: NDArray[np.bool_]
 
     @property
     def precision(self) -> float:
-        """Share of the restored structure that is real; 1 where nothing was restored."""
+        """Share of the restored structure that is real; NaN where nothing was restored."""
         restored = np.count_nonzero(self.restored)
-        real = np.count_nonzero(self.restored & self.near_true)
-        return float(real / restored) if restored else 1.0
+        real = np.count_nonzero(self.restored & self.near_real)
+        return float(real / restored) if restored else nan
 
     @property
     def recall(self) -> float:
@@ -76,108 +75,9 @@ class StructurePair:
         neighbours = generate_binary_structure(self.restored.ndim, self.restored.ndim)
         labels, number = label(self.restored, neighbours)
         sizes = np.bincount(labels.ravel(), minlength=number + 1)[1:]
-        real = np.bincount(labels[self.near_true], minlength=number + 1)[1:]
+        real = np.bincount(labels[self.near_real], minlength=number + 1)[1:]
         large = sizes >= smallest
         return int(np.count_nonzero(large & (real < _REAL_SHARE * sizes))), int(large.sum())
-
-
-def otsu(pixels: NDArray[np.float64]) -> float:
-    """Return Otsu's threshold of pixels that vary."""
-    from skimage.filters import threshold_otsu
-
-    low, high = float(pixels.min()), float(pixels.max())
-    scaled = (pixels - low) / (high - low)  # bins of very large or small numbers may be empty
-    level = float(threshold_otsu(scaled))  # type: ignore[no-untyped-call]
-    return low + (high - low) * level
-
-
-def near(structure: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:
-    """Return the pixels whose distance to structure is `tolerance` pixels or less."""
-    if not structure.any():
-        return np.zeros(structure.shape, dtype=bool)
-    from scipy.ndimage import distance_transform_edt
-
-    return np.asarray(distance_transform_edt(~structure) <= tolerance)
-
-
-@define(frozen=True, eq=False)
-class Truth:
-    """One channel and where its truth has structure; all (Y, X) or (Z, Y, X).
-
-    Parameters
-    ----------
-    channel : Plane
-        Image, truth and mask.
-    structure, near : ndarray of bool
-        True structure, and what lies within the tolerance of it.
-    """
-
-    channel: Plane
-    structure: NDArray[np.bool_]
-    near: NDArray[np.bool_]
-
-
-@define(frozen=True)
-class TruthMetric(Metric):
-    """A metric of an image whose truth is known; each channel by itself, and their mean."""
-
-    title = "comparison with the truth"
-
-    tolerance: float = field(default=2.0, validator=validators.ge(0))
-    truth_threshold: float | None = field(default=None, validator=_SHARE)
-
-    def __call__(
-        self,
-        image: NDArray[Any],
-        reference: NDArray[Any] | None = None,
-        *,
-        data_range: float | None = None,
-        mask: NDArray[np.bool_] | None = None,
-        axes: str | None = None,
-    ) -> float:
-        """Return the metric of one image; see :class:`l2l_core.components.Metric`."""
-        truths = self.truths(image, reference, mask=mask, axes=axes)
-        return float(np.mean([self.of_truth(truth) for truth in truths]))
-
-    @abstractmethod
-    def of_truth(self, truth: Truth) -> float:
-        """Return the metric of one channel."""
-
-    def truths(
-        self,
-        image: NDArray[Any],
-        reference: NDArray[Any] | None,
-        *,
-        mask: NDArray[np.bool_] | None = None,
-        axes: str | None = None,
-    ) -> Iterator[Truth]:
-        """Yield each channel with its true structure.
-
-        Parameters
-        ----------
-        image, reference, mask, axes
-            As :class:`l2l_core.components.Metric` takes them; the reference is the truth.
-
-        Raises
-        ------
-        ImageError
-            As the metric.
-        StatisticsError
-            If the truth of a channel is constant.
-        """
-        given = checked_reference(reference, self.title)
-        for channel in planes(image, given, mask=mask, axes=axes, metric=self.title):
-            check_varies(channel.reference, channel.mask, self.title, "truth")
-            pixels = counted(channel.reference, channel.mask)
-            if self.truth_threshold is None:
-                level = otsu(pixels)
-            else:
-                low, high = float(pixels.min()), float(pixels.max())
-                level = low + self.truth_threshold * (high - low)
-            structure = channel.reference > level
-            if channel.mask is not None:
-                structure &= channel.mask
-            yield Truth(channel, structure, near(structure, self.tolerance))
 
 
 @define(frozen=True)
@@ -198,13 +98,16 @@ class _StructureMetric(TruthMetric):
         """Return the structure of one channel, as the metric sees it."""
         channel = truth.channel
         pixels = counted(channel.image, channel.mask)
-        if pixels.max() > pixels.min():
-            percentile = self.percentile
-            level = otsu(pixels) if percentile is None else np.percentile(pixels, percentile)
-            restored = channel.image > level
-        else:
+        if not pixels.max() > pixels.min():
             # A restoration may rightly or wrongly leave nothing; that is no structure.
             restored = np.zeros(channel.image.shape, dtype=bool)
+        elif self.percentile is not None:
+            restored = channel.image > np.percentile(pixels, self.percentile)
+        else:
+            restored = channel.image > otsu(pixels)
+            # Equal pixels count together, so that a binary image counts as a whole.
+            rank = pixels.size - np.count_nonzero(truth.near)
+            restored &= channel.image >= np.partition(pixels, rank)[rank]
         if channel.mask is not None:
             restored &= channel.mask
         return StructurePair(restored, truth.structure, near(restored, self.tolerance), truth.near)
@@ -214,16 +117,18 @@ class _StructureMetric(TruthMetric):
 class StructurePrecision(_StructureMetric):
     """Share of the restored structure that is real, 0 to 1; the reference is the truth.
 
-    1 where nothing was restored: then recall is 0.  Ignores the data range; gain and offset of
-    both images do not change it.
+    NaN where nothing was restored, of which no share can be taken: then recall is 0.  What is
+    real but too faint to be true structure, which recall asks for, counts as real.  Ignores the
+    data range; gain and offset of both images do not change it.
 
     Parameters
     ----------
     tolerance : float, optional
         Distance in pixels up to which structure beside the truth is real; half of the full width
-        at half maximum of the point spread function is fair.
+        at half maximum of the point spread function is fair, and not less than 1.5.
     percentile : float, optional
-        Percentile of the image above which a pixel is structure; Otsu's threshold where left out.
+        Percentile of the image above which a pixel is structure; where left out Otsu's threshold,
+        or that of as many pixels as lie near something real if that is higher.
     truth_threshold : float, optional
         Brightness of the truth above which a pixel is structure, as a share of the way from its
         minimum to its maximum; Otsu's threshold where left out.
@@ -240,15 +145,17 @@ class StructurePrecision(_StructureMetric):
 class StructureRecall(_StructureMetric):
     """Share of the true structure that was found, 0 to 1; the reference is the truth.
 
-    Ignores the data range; gain and offset of both images do not change it.
+    Noise all over an image finds much of it, so it is to be read beside the precision.  Ignores
+    the data range; gain and offset of both images do not change it.
 
     Parameters
     ----------
     tolerance : float, optional
         Distance in pixels up to which structure beside the truth is real; half of the full width
-        at half maximum of the point spread function is fair.
+        at half maximum of the point spread function is fair, and not less than 1.5.
     percentile : float, optional
-        Percentile of the image above which a pixel is structure; Otsu's threshold where left out.
+        Percentile of the image above which a pixel is structure; where left out Otsu's threshold,
+        or that of as many pixels as lie near something real if that is higher.
     truth_threshold : float, optional
         Brightness of the truth above which a pixel is structure, as a share of the way from its
         minimum to its maximum; Otsu's threshold where left out.
@@ -266,17 +173,19 @@ class HallucinationRate(_StructureMetric):
     """Share of the connected objects of restored structure that are invented, 0 to 1.
 
     The reference is the truth.  An object is invented where less than half of its pixels lie
-    within the tolerance of true structure.  0 where there is no object.  What is invented but
-    hangs together with real structure is no object of its own; `structure_precision` counts it.
-    Ignores the data range; gain and offset of both images do not change it.
+    within the tolerance of something real.  NaN where there is no object: nothing was restored.
+    What is invented but hangs together with real structure is no object of its own;
+    `structure_precision` counts it.  Ignores the data range; gain and offset of both images do not
+    change it.
 
     Parameters
     ----------
     tolerance : float, optional
         Distance in pixels up to which structure beside the truth is real; half of the full width
-        at half maximum of the point spread function is fair.
+        at half maximum of the point spread function is fair, and not less than 1.5.
     percentile : float, optional
-        Percentile of the image above which a pixel is structure; Otsu's threshold where left out.
+        Percentile of the image above which a pixel is structure; where left out Otsu's threshold,
+        or that of as many pixels as lie near something real if that is higher.
     truth_threshold : float, optional
         Brightness of the truth above which a pixel is structure, as a share of the way from its
         minimum to its maximum; Otsu's threshold where left out.
@@ -291,4 +200,4 @@ class HallucinationRate(_StructureMetric):
     def of_structures(self, pair: StructurePair) -> float:
         """Return the rate."""
         invented, number = pair.invented(self.smallest)
-        return invented / number if number else 0.0
+        return invented / number if number else nan

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from attrs import evolve
+from scipy.ndimage import gaussian_filter
 
 from l2l_core.components.factory import get
+from l2l_core.data.simulation import SPECIMENS, simulate_pair
 from l2l_core.errors import ImageError, OptionsError, StatisticsError
 
 TRUTH = np.zeros((40, 60))
@@ -53,8 +56,83 @@ def test_an_object_is_invented_where_less_than_half_of_it_is_near_structure():
     assert metrics(image, tolerance=0)[2] == 1.0
 
 
-def test_a_restoration_of_nothing_invents_nothing_and_finds_nothing():
-    assert metrics(np.full_like(TRUTH, 3.0)) == [1.0, 0.0, 0.0]
+def test_a_restoration_of_nothing_finds_nothing_and_has_no_share_that_is_real():
+    precision, recall, rate = metrics(np.full_like(TRUTH, 3.0))
+    assert np.isnan(precision)
+    assert recall == 0.0
+    assert np.isnan(rate)
+
+
+def test_an_image_that_is_bright_all_over_is_not_precise():
+    image = np.ones_like(TRUTH)
+    image[0, 0] = 0.0
+    precision, recall, rate = metrics(image, tolerance=0)
+    assert (precision, recall, rate) == pytest.approx((120 / 2399, 1.0, 1.0))
+
+
+def test_structure_that_is_real_and_faint_may_be_shown_and_need_not_be_found():
+    truth = TRUTH.copy()
+    truth[30, 10:40] = 0.2  # under the threshold, above a quarter of it
+    given = {"tolerance": 0, "truth_threshold": 0.5}
+    assert metrics(TRUTH, truth, **given) == [1.0, 1.0, 0.0]
+    assert metrics((truth > 0).astype(float), truth, **given) == [1.0, 1.0, 0.0]
+    truth[30, 10:40] = 0.1
+    precision, recall, rate = metrics((truth > 0).astype(float), truth, **given)
+    assert (precision, recall, rate) == pytest.approx((120 / 150, 1.0, 0.5))
+
+
+def test_the_slope_beside_bright_structure_is_none_of_its_own():
+    distance = np.abs(np.arange(61) - 30.0)
+    truth = np.exp(-(distance**2) / (2 * 2.0**2)) * np.ones((40, 1))
+    image = (distance <= 8) * np.ones((40, 1))
+    # Above half of the crest are 5 columns, above a quarter of the threshold 7.
+    precision = metrics(image, truth, tolerance=2, truth_threshold=0.8)[0]
+    assert precision == pytest.approx((5 + 2 * 2) / 17)
+
+
+def test_noise_of_a_truth_is_not_real():
+    rng = np.random.default_rng(0)
+    truth = TRUTH + rng.normal(1.0, 0.15, TRUTH.shape)
+    image = np.zeros_like(TRUTH)
+    image[20:40] = 1.0  # where there is nothing but noise
+    precision, _, rate = metrics(image, truth, tolerance=0)
+    assert precision < 0.02
+    assert rate == 1.0
+
+
+def test_of_a_hazy_image_no_more_counts_than_could_be_real():
+    image = 0.9 * (np.arange(60) < 50) * np.ones((40, 1)) + 0.1 * TRUTH
+    image[20:23, 5:45] += 0.05  # fainter than the structure, brighter than the cell
+    assert metrics(image, tolerance=0) == [1.0, 1.0, 0.0]
+    assert metrics(image, tolerance=0, percentile=15.0)[0] == pytest.approx(120 / 2000)
+
+
+@pytest.mark.parametrize("name", ["actin", "tubulin", "caveolae", "paxillin"])
+def test_images_of_a_specimen_are_ranked_by_what_they_show(name):
+    specimen = SPECIMENS[name]
+    fwhm = 1000 * specimen.fwhm_um(specimen.benchmark) / specimen.pixel_size_nm
+    tolerance = max(fwhm / 2, 1.5)
+    pair = simulate_pair(evolve(specimen, size=(256, 256)), seed=1)
+    truth = pair.truth.astype(np.float64)
+    images = {
+        "blurred again": gaussian_filter(truth, fwhm / 2.355),
+        "compressed": truth / (truth + 0.3),
+        "benchmark": pair.benchmark,
+        "raw": pair.input,
+        "noise": np.random.default_rng(0).standard_normal(truth.shape),
+        "elsewhere": np.roll(truth, (85, 128), (0, 1)),
+    }
+    found = {key: metrics(image, truth, tolerance=tolerance) for key, image in images.items()}
+    for key in ("blurred again", "compressed"):
+        assert found[key][0] > 0.97
+        assert found[key][1] > 0.95
+        assert found[key][2] < 0.02
+    precision = {key: values[0] for key, values in found.items()}
+    assert precision["blurred again"] >= precision["benchmark"] > 1.5 * precision["raw"]
+    assert precision["raw"] > 1.5 * max(precision["noise"], precision["elsewhere"])
+    rate = {key: values[2] for key, values in found.items()}
+    assert rate["benchmark"] < rate["raw"] - 0.1
+    assert rate["noise"] > 0.8
 
 
 def test_thresholds_are_options():
@@ -110,3 +188,11 @@ def test_what_is_masked_is_neither_restored_nor_true():
     mask[25:] = False
     image[38, 50] = np.nan
     assert metrics(image, mask=mask) == [1.0, 1.0, 0.0]
+
+
+def test_what_is_masked_leaves_no_room_for_structure():
+    image = TRUTH * np.linspace(1.0, 2.0, 60)
+    mask = np.zeros(TRUTH.shape, dtype=bool)
+    mask[9:13] = True
+    assert metrics(image, mask=mask, tolerance=0) == [1.0, 1.0, 0.0]
+    assert metrics(image, mask=mask, tolerance=2) == [1.0, 1.0, 0.0]
