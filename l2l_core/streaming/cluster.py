@@ -143,6 +143,10 @@ class Cluster(Workers):
         _require_distributed()
         with ExitStack() as stack:
             stack.enter_context(quiet())
+            # Nobody waits in silence for an address that was mistyped.
+            options.get("notice", _quiet)(
+                f"asking for the scheduler {address}; waiting up to {timeout:g} s for its answer"
+            )
             address = address_of(address, timeout)
             client = connected(address, timeout)
             stack.callback(_close, client)

@@ -393,10 +393,19 @@ def test_a_port_where_nobody_listens_is_told_in_a_sentence():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start = time.monotonic()
+    start, said = time.monotonic(), []
+
+    def notice(sentence):
+        said.append((sentence, time.monotonic() - start))
+
     with pytest.raises(WorkersError, match=f"no dask scheduler answers at 'tcp://127.0.0.1:{port}"):
-        Cluster.connect(f"tcp://127.0.0.1:{port}", timeout=1)
+        Cluster.connect(f"tcp://127.0.0.1:{port}", timeout=1, notice=notice)
     assert time.monotonic() - start < 5
+    ((sentence, after),) = said
+    assert sentence == (
+        f"asking for the scheduler tcp://127.0.0.1:{port}; waiting up to 1 s for its answer"
+    )
+    assert after < 1
 
 
 def test_something_that_listens_and_says_nothing_is_told_in_a_sentence():
@@ -447,7 +456,7 @@ def test_the_first_worker_may_take_its_time_and_is_waited_for_aloud(tasks, tmp_p
         address, said = empty.scheduler_address, []
         with pytest.raises(WorkersError, match=r"no worker of tcp://.* was ready within 2 s"):
             Cluster.connect(address, timeout=0.5, patience=2, notice=said.append)
-        assert said == [f"{address} has no worker yet; waiting up to 2 s for the first"]
+        assert said[1:] == [f"{address} has no worker yet; waiting up to 2 s for the first"]
         late, site = [], str(Path(tasks.__file__).parent)
         folder = tmp_path / "worker"
         folder.mkdir()
