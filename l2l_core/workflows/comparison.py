@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from l2l_core.components.registry import registry
-from l2l_core.errors import ImageError
+from l2l_core.errors import ImageError, StatisticsError
 from l2l_core.images.image import Length
 from l2l_core.images.matching import fit_gain
 from l2l_core.reports.content import BENCHMARK, INPUT, RESTORATION, TRUTH, Example, MetricRow
@@ -139,7 +139,8 @@ def matched_score(metric: Metric, image: NDArray[Any], reference: NDArray[np.flo
     """Return a metric of an image (Y, X) fitted to a scaled reference with gain and offset.
 
     A constant image, such as the restoration of an empty plane, fits with the reference's mean.
-    Pixels that are not finite in one of both are left out; NaN where too few remain.
+    Pixels that are not finite in one of both are left out; NaN where too few remain, and where the
+    metric is not defined for the image, as a contrast is not for a constant one.
     """
     known = np.isfinite(image) & np.isfinite(reference)
     if not known.any():
@@ -149,11 +150,16 @@ def matched_score(metric: Metric, image: NDArray[Any], reference: NDArray[np.flo
     else:
         gain, offset = fit_gain(image, reference)
     fitted = image.astype(np.float64) * gain + offset
-    if known.all():
-        return metric(fitted, reference, data_range=1.0, axes="YX")
     try:
+        if known.all():
+            return metric(fitted, reference, data_range=1.0, axes="YX")
         return metric(fitted, reference, data_range=1.0, axes="YX", mask=known)
+    except StatisticsError:
+        # One plane without structure is no reason to lose the scores of all others.
+        return nan
     except ImageError:
+        if known.all():
+            raise
         # No window of the metric lies beside all the missing pixels.
         return nan
 

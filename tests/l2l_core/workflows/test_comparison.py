@@ -42,6 +42,19 @@ def test_the_gaussian_is_the_best_of_several_for_each_metric():
     assert "favours it" in found.note
 
 
+def test_a_metric_that_is_not_defined_for_one_image_is_no_reason_to_stop():
+    from l2l_core.components.factory import get
+    from l2l_core.workflows.comparison import matched_score
+
+    wanted = scaled(case().images["benchmark"])
+    flat = np.full(wanted.shape, 3.0)
+    for name in ("contrast_gain", "background_suppression", "structure_precision"):
+        assert np.isnan(matched_score(get("metric", name), flat, wanted))
+    assert matched_score(get("metric", "structure_recall"), flat, wanted) == 0.0
+    with pytest.raises(ImageError, match="too few rings"):
+        matched_score(get("metric", "frc_resolution"), wanted[:12], wanted[:12])
+
+
 def test_truth_is_a_reference_of_its_own_where_there_is_one():
     with_truth = case(truth=case().images["restoration"])
     assert {row.reference for row in compare([with_truth], ["psnr"]).rows} == {
