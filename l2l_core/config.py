@@ -153,12 +153,24 @@ class PatchesConfig:
 
 @define(frozen=True, kw_only=True)
 class RestorerConfig:
-    """Table ``[restorer]``: the method, its engine and its options."""
+    """Table ``[restorer]``: the method, its engine, its options, and what follows it.
+
+    Parameters
+    ----------
+    name, backend, device : str
+        The method, and what computes it.
+    options : dict
+        The method's own.
+    chain : list
+        Filters without training that follow whenever the model restores; training, and what is
+        logged of it, sees the method alone.
+    """
 
     name: str = "care"
     backend: str = "auto"
     device: str = "auto"
     options: dict[str, Any] = field(factory=dict)
+    chain: tuple[ComponentConfig, ...] = ()
 
 
 @define(frozen=True, kw_only=True)

@@ -14,14 +14,16 @@ from attrs import define
 
 from l2l_core.components.discovery import Registration
 from l2l_core.components.engines import for_training
+from l2l_core.components.filters import made_step
 from l2l_core.components.options import structure, unstructure
 from l2l_core.components.records import RestorerInfo
 from l2l_core.components.registry import load, registry
 from l2l_core.config import ComponentConfig, DataConfig, NormalizeConfig, RunConfig
-from l2l_core.errors import ComponentError, L2LError, OptionsError
+from l2l_core.errors import ComponentError, DataError, L2LError, OptionsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from l2l_core.components.loss import Loss
     from l2l_core.config import PatchesConfig, RestorerConfig, TrainConfig
@@ -62,11 +64,38 @@ def problems_of_tables(tables: Mapping[str, Any]) -> list[str]:
     if "restorer" in tables:
         method, found = _method(tables["restorer"])
         problems += found
+        problems += _chain(tables["restorer"], tables.get("patches"))
         if method is not None:
             problems += _losses_fit(method, tables.get("loss"), losses)
             if "patches" in tables:
                 problems += _patches_fit(method, tables["patches"])
     return problems
+
+
+def missing_images(data: DataConfig, base: Path) -> list[str]:
+    """Return what a configuration names as data and is not there, one line each.
+
+    A configuration may be written before its images are where it says, so this is no error.
+
+    Parameters
+    ----------
+    data : DataConfig
+    base : Path
+        Folder that relative paths start from.
+    """
+    from l2l_core.images.reading import list_images
+
+    named = {"input": data.input, "target": data.target, "table": data.table}
+    missing = []
+    for key, given in named.items():
+        for text in [given] if isinstance(given, str) else given:
+            place = base / text
+            try:
+                if text and not (key == "table" and place.is_file()):
+                    list_images(place)
+            except DataError as error:
+                missing.append(f"{error} @ data.{key}")
+    return missing
 
 
 def with_all_options(config: RunConfig) -> RunConfig:
@@ -90,10 +119,14 @@ def with_all_options(config: RunConfig) -> RunConfig:
         ComponentConfig(name=metric) if isinstance(metric, str) else metric
         for metric in config.train.metrics
     ]
+    chain = tuple(
+        attrs.evolve(step, options=unstructure(made_step(step.name, step.options).options))
+        for step in restorer.chain
+    )
     return attrs.evolve(
         config,
         augment=tuple(filled("augmenter", augmenter) for augmenter in config.augment),
-        restorer=attrs.evolve(restorer, options=options),
+        restorer=attrs.evolve(restorer, options=options, chain=chain),
         loss={role: filled("loss", loss) for role, loss in config.loss.items()},
         train=attrs.evolve(
             config.train, metrics=tuple(filled("metric", metric) for metric in metrics)
@@ -195,6 +228,33 @@ def _method(config: RestorerConfig) -> tuple[_Method | None, list[str]]:
     except OptionsError as error:
         return _Method(registration, cls, None), str(error).splitlines()
     return _Method(registration, cls, options), []
+
+
+def _chain(config: RestorerConfig, patches: PatchesConfig | None) -> list[str]:
+    """Return what is wrong with the filters that follow a method."""
+    problems: list[str] = []
+    for index, step in enumerate(config.chain):
+        path = f"restorer.chain[{index}]"
+        try:
+            made = made_step(step.name, step.options)
+        except OptionsError as error:
+            own = f" @ restorer {step.name}"
+            problems += [
+                line.replace(own, f" @ {path}.options", 1) if own in line else f"{line} @ {path}"
+                for line in str(error).splitlines()
+            ]
+            continue
+        except ComponentError as error:
+            problems.append(f"{error} @ {path}.name")
+            continue
+        if patches is not None and len(made.geometry.axes) > len(patches.shape):
+            problems.append(
+                f"restorer {step.name!r} with these options works in {made.geometry.axes}, and "
+                f"patches of shape {list(patches.shape)} make a method of planes; give it options "
+                f"for planes, or let it follow by --then when stacks are restored @ {path}.options"
+            )
+        made.close()
+    return problems
 
 
 def _losses_fit(

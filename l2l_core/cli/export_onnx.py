@@ -25,3 +25,5 @@ def command(model: str, out: str) -> None:
         f"{', '.join(geometry.axes)}) float32 -> {', '.join(geometry.outputs)}"
     )
     remark("the graph takes normalised images; its metadata say how they are normalised")
+    if record.chain:
+        remark(record.without_chain)

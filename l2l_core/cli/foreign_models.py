@@ -42,3 +42,5 @@ def export_csbdeep(model: str, out: str) -> None:
     say(f"{out}: config.json and weights_best.h5 for csbdeep.models.CARE")
     for note in notes:
         remark(note)
+    if record.chain:
+        remark(record.without_chain)

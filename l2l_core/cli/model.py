@@ -49,6 +49,7 @@ def _rows(record: ModelRecord) -> list[tuple[str, str]]:
         ("method", record.restorer),
         ("supplied by", record.supplier),
         ("options", _listed(record.options)),
+        *_chain(record),
         ("works in", geometry.axes),
         ("channels", f"{record.channels_in} in, {record.channels_out} out"),
         ("outputs", ", ".join(geometry.outputs)),
@@ -82,6 +83,10 @@ def _rows(record: ModelRecord) -> list[tuple[str, str]]:
             text = ", ".join(f"{key} {known[key]:.3g}" for key in shown if key in known)
             rows.append((f"{side} looked like", f"channel {number}: {text}"))
     return rows
+
+
+def _chain(record: ModelRecord) -> list[tuple[str, str]]:
+    return [(f"then {step.name}", _listed(step.options) or "as it is") for step in record.chain]
 
 
 def _sides(values: tuple[int | None, ...]) -> str:

@@ -17,6 +17,13 @@ from l2l_core.cli.output import columns, remark, say, say_json
     help="Image to write, or folder where there are several inputs. NAME.zarr is written unit by "
     "unit, for images of any size.",
 )
+@click.option(
+    "--then",
+    multiple=True,
+    metavar="FILTER",
+    help="Filter that follows the model, by name, such as binary_map:threshold=300; may be given "
+    "several times.",
+)
 @click.option("--axes", help="Axes of the inputs, where the files do not say, such as ZYX.")
 @click.option("--channel", help="Restore this channel alone: its number from 0, or its name.")
 @click.option("--level", type=click.IntRange(min=0), default=0, help="Level of a pyramid.")
@@ -88,6 +95,7 @@ def command(
     model: str,
     inputs: tuple[str, ...],
     out: str,
+    then: tuple[str, ...],
     backend: str,
     device: str,
     as_json: bool,
@@ -104,7 +112,7 @@ def command(
     from l2l_core.workflows.progress import RestoreProgress
     from l2l_core.workflows.restore import restore_files
 
-    with load_model(model, backend=backend, device=device) as loaded:
+    with load_model(model, backend=backend, device=device, then=then) as loaded:
         remark(loaded.describe())
         remark(loaded.normalized_by(options["statistics"]))  # type: ignore[arg-type]
         results = restore_files(

@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 
 from l2l_core.components.geometry import Geometry
 from l2l_core.components.options import structure, unstructure
-from l2l_core.config import NormalizerConfig
+from l2l_core.config import ComponentConfig, NormalizerConfig
 from l2l_core.errors import (
     ModelDamagedError,
     ModelNotFoundError,
@@ -31,8 +31,11 @@ from l2l_core.models.tensors import TensorRecord
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 1
-"""Version of the folder's layout that is written; older ones are read, newer ones refused."""
+FORMAT_VERSION = 2
+"""Newest version of the folder's layout; older ones are read, newer ones refused.
+
+Version 2 brought the chain.  A model without one is written as version 1, which says the same.
+"""
 
 FACTS = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -97,6 +100,8 @@ class ModelRecord:
         Facts about the training: data, losses, epochs, seed, versions, ...
     appearance : dict
         What the training images looked like.
+    chain : tuple of ComponentConfig
+        Filters that follow whenever the model restores.
     tensors : dict
         Shape and dtype of every tensor; filled in when the model is written.
     weights_sha256 : str
@@ -105,7 +110,7 @@ class ModelRecord:
         Of all facts, the weights' hash among them: it names the model.  Filled in when the model
         is written.
     format_version : int
-        Version of the layout.
+        Version of the layout; filled in when the model is written.
     """
 
     restorer: str
@@ -118,15 +123,24 @@ class ModelRecord:
     normalization: NormalizationRecord = field(factory=NormalizationRecord)
     training: dict[str, Any] = field(factory=dict)
     appearance: dict[str, Any] = field(factory=dict)
+    chain: tuple[ComponentConfig, ...] = ()
     tensors: dict[str, TensorRecord] = field(factory=dict)
     weights_sha256: str = ""
     sha256: str = ""
-    format_version: int = FORMAT_VERSION
+    format_version: int = 1
+
+    @property
+    def without_chain(self) -> str:
+        """What to say where the method is written without the filters that follow it."""
+        names = ", ".join(step.name for step in self.chain)
+        return f"what follows the model ({names}) is no part of it: the network alone is written"
 
 
 def _to_facts(record: ModelRecord) -> dict[str, Any]:
     facts: dict[str, Any] = plain(unstructure(record))
     facts.pop("sha256")
+    if not record.chain:
+        facts.pop("chain")
     # What a reader checks first stands first.
     return {"format_version": facts.pop("format_version"), **facts}
 
@@ -185,7 +199,7 @@ def _identified(
 ) -> dict[str, Any]:
     described = evolve(
         record,
-        format_version=FORMAT_VERSION,
+        format_version=FORMAT_VERSION if record.chain else 1,
         tensors=tensor_file.describe(state),
         weights_sha256=weights_sha256,
     )

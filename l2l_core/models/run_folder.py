@@ -325,11 +325,14 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
 
 _MISSING = object()
 
+_LATER: dict[str, Any] = {"restorer.chain": []}
+"""Keys that a run of an earlier version has not written down, and what they meant to it."""
+
 
 def _config_changes(began: RunRecord, now: RunRecord) -> Iterator[str]:
     old, new = _flat(plain(began.config)), _flat(plain(now.config))
     for key in sorted(old.keys() | new.keys()):
-        was, is_now = old.get(key, _MISSING), new.get(key, _MISSING)
+        was, is_now = old.get(key, _LATER.get(key, _MISSING)), new.get(key, _MISSING)
         if was == is_now or key in FREE:
             continue
         if key == EPOCHS and isinstance(is_now, int) and isinstance(was, int) and is_now > was:

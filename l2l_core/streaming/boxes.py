@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -42,11 +43,18 @@ class Numbers:
     fill : tuple of float, optional
         For each channel what stands in for a pixel without a value, where `before` is None; NaN
         where nobody can say, so that boxes with such pixels are refused.
+    steps : tuple of (tuple of float)
+        The same for each filter that follows, where the image has such pixels.
     """
 
     before: Normalization | None = None
     after: Normalization | None = None
     fill: tuple[float, ...] | None = None
+    steps: tuple[tuple[float, ...], ...] = ()
+
+    def of_step(self, index: int) -> Numbers:
+        """Return the numbers of a filter that follows."""
+        return Numbers(fill=self.steps[index] if index < len(self.steps) else (math.nan,))
 
     def of_channel(self, channel: int) -> Numbers:
         """Return the numbers of one channel, for a method that takes channels one by one."""
@@ -70,11 +78,12 @@ class Numbers:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON takes them."""
-        return {
+        stated = {
             "before": self.before and self.before.to_dict(),
             "after": self.after and self.after.to_dict(),
             "fill": None if self.fill is None else list(self.fill),
         }
+        return {**stated, "steps": list(map(list, self.steps))} if self.steps else stated
 
     @classmethod
     def from_dict(cls, stated: Mapping[str, Any]) -> Self:
@@ -84,6 +93,7 @@ class Numbers:
             before and Normalization.from_dict(before),
             after and Normalization.from_dict(after),
             None if fill is None else tuple(fill),
+            tuple(map(tuple, stated.get("steps", ()))),
         )
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from attrs import define, field
 
 from l2l_core.components.geometry import Geometry
 from l2l_core.errors import AxesError, ImageError
 from l2l_core.images.axes import AXES
+from l2l_core.images.writing import cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from l2l_core.streaming.tiling import Range
 
@@ -229,3 +233,34 @@ class Frame:
             factor = self.scale[axis]
             ranges.append((start // factor, -(-stop // factor)))
         return tuple(ranges)
+
+
+def put_position(
+    results: dict[str, NDArray[Any]],
+    restored: Mapping[str, NDArray[np.float32]],
+    frame: Frame,
+    box: Sequence[Range],
+    kind: np.dtype[Any],
+) -> None:
+    """Put one outer position into the results, which begin when the first one comes out.
+
+    Parameters
+    ----------
+    results : dict of ndarray
+        By output, over ``frame.output_axes``; filled.
+    restored : mapping of ndarray
+        Float32, with the sides of `box`.
+    frame : Frame
+    box : sequence of (int, int)
+        One of :meth:`Frame.positions`.
+    kind : dtype
+        Of the results; integers are rounded and saturate.
+    """
+    at = dict(zip(frame.output_axes, box, strict=True))
+    place = tuple(slice(*at[a]) if a in frame.outer else slice(None) for a in frame.output_axes)
+    for name, values in restored.items():
+        if name not in results:
+            sides = zip(frame.output_axes, values.shape, strict=True)
+            shape = [frame.sizes[a] if a in frame.outer else side for a, side in sides]
+            results[name] = np.empty(shape, dtype=kind)
+        results[name][place] = cast(values, kind)

@@ -10,7 +10,7 @@ from l2l_core.images.decoded import read_once
 from l2l_core.images.ome_zarr_pyramid import open_levels
 from l2l_core.images.pyramid import halve
 from l2l_core.images.writing import cast
-from l2l_core.streaming.boxes import restore_box
+from l2l_core.streaming.chained import restore_chained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from l2l_core.components.restorer import Restorer
     from l2l_core.images.ome_zarr_pyramid import PyramidWriter
     from l2l_core.streaming.boxes import Numbers
+    from l2l_core.streaming.chained import Step
     from l2l_core.streaming.jobs import ImageJob
     from l2l_core.streaming.tiling import Range
     from l2l_core.streaming.units import Unit
@@ -32,6 +33,7 @@ def restore_unit(
     unit: Unit,
     numbers: Numbers,
     *,
+    steps: Sequence[Step] = (),
     tile: Sequence[int] | None = None,
     lock: AbstractContextManager[Any] | None = None,
 ) -> tuple[int, ...]:
@@ -47,6 +49,8 @@ def restore_unit(
     unit : Unit
     numbers : Numbers
         Of the whole image.
+    steps : sequence of Step, optional
+        Filters that follow.
     tile : sequence of int, optional
         Sides of a tile at the most, instead of the job's.
     lock : context manager, optional
@@ -70,7 +74,7 @@ def restore_unit(
     for writer in writers.values():
         _tidy(writer, job, unit)
     job.guard.check(job.source.place)
-    values, fitting = _restored(restorer, job, unit, numbers, tile or job.tile, lock)
+    values, fitting = _restored(restorer, steps, job, unit, numbers, tile or job.tile, lock)
     # A store that went away reads as empty, so that is looked for again before anything is kept.
     job.guard.check(job.source.place)
     for name, writer in writers.items():
@@ -80,6 +84,7 @@ def restore_unit(
 
 def _restored(
     restorer: Restorer,
+    steps: Sequence[Step],
     job: ImageJob,
     unit: Unit,
     numbers: Numbers,
@@ -88,8 +93,9 @@ def _restored(
 ) -> tuple[dict[str, NDArray[Any]], tuple[int, ...]]:
     try:
         with read_once():
-            return restore_box(
+            return restore_chained(
                 restorer,
+                steps,
                 job.opened(),
                 job.frame,
                 unit.box,

@@ -15,13 +15,13 @@ from l2l_core.images.normalization import Normalization, measure
 from l2l_core.images.statistics import measure_moments
 from l2l_core.images.writing import cast as cast_pixels
 from l2l_core.streaming.boxes import Numbers, restore_box, shifted
-from l2l_core.streaming.frame import Frame, restored_axes
+from l2l_core.streaming.frame import Frame, put_position, restored_axes
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.workflows.filters import filter_names
-from l2l_core.workflows.output_units import put_back
+from l2l_core.workflows.output_units import UNITS, put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -29,19 +29,14 @@ if TYPE_CHECKING:
 
     from l2l_core.components.geometry import Geometry
     from l2l_core.components.restorer import Restorer
+    from l2l_core.config import ComponentConfig
     from l2l_core.images.image import Image
     from l2l_core.models.model_file import ModelRecord
-    from l2l_core.streaming.tiling import Range
+    from l2l_core.streaming.chained import Step
 
     Progress = Callable[[int, int], None]
 
 Statistics = Literal["image", "model"]
-
-_UNITS = {
-    "target": "in the units of the images it was trained to give",
-    "input": "in the units of the image that goes in",
-    "normalized": "normalised, without units",
-}
 
 
 class Model:
@@ -59,7 +54,14 @@ class Model:
         Folder that it came from, or the filter's name.
     each_channel : bool
         Whether it takes the channels of an image one by one, as a filter of single images does.
+    steps : tuple of Step
+        Filters that follow; see :class:`~l2l_core.workflows.chained_model.ChainedModel`.
+    then : tuple of ComponentConfig
+        Those of them that are no part of the stored model.
     """
+
+    steps: tuple[Step, ...] = ()
+    then: tuple[ComponentConfig, ...] = ()
 
     def __init__(
         self, restorer: Restorer, info: ModelRecord, *, where: str = "", engine: str = ""
@@ -77,6 +79,11 @@ class Model:
         return self.restorer.geometry
 
     @property
+    def unbounded(self) -> str:
+        """Name of the method, to say what looks at the whole image at once."""
+        return self.info.restorer
+
+    @property
     def statistics(self) -> Statistics:
         """Whose numbers normalise an image where nobody says: its own or the model's."""
         return "model" if self.info.normalization.input.spec.scope == "dataset" else "image"
@@ -85,8 +92,8 @@ class Model:
     def units(self) -> str:
         """Units of what comes out, in words."""
         if not self.restorer.normalizes:
-            return self.restorer.units or _UNITS["input"]
-        return _UNITS[self.info.normalization.output]
+            return self.restorer.units or UNITS["input"]
+        return UNITS[self.info.normalization.output]
 
     def describe(self) -> str:
         """Return one line about the model."""
@@ -244,7 +251,7 @@ class Model:
                 batch=batch,
                 progress=shifted(progress, number, count),
             )
-            _put(results, restored, frame, box, kind)
+            put_position(results, restored, frame, box, kind)
         finished = {
             name: reorder(values, frame.output_axes, self.output_axes(axes))
             for name, values in results.items()
@@ -278,7 +285,7 @@ class Model:
             return np.dtype(np.float32)
         # Refused before any computing: cast() knows what can be written.
         kind = cast_pixels(np.zeros(1, np.float32), dtype).dtype
-        if kind.kind in "iu" and self.units == _UNITS["normalized"]:
+        if kind.kind in "iu" and self.units == UNITS["normalized"]:
             raise ImageError(
                 f"the model's restorations are normalised, about 0 to 1, and would be 0 and 1 as "
                 f"{kind}; take float32"
@@ -350,7 +357,7 @@ class Model:
         ModelError
             If the image's units cannot be put back on the channels that come out.
         """
-        return Numbers(before, put_back(self.info, self.geometry, before), fill)
+        return Numbers(before, put_back(self.info, self.restorer.geometry, before), fill)
 
     def _fill(self, array: NDArray[Any], axes: str) -> tuple[float, ...] | None:
         """Return the mean of each channel where a filter needs it: it has pixels without a value.
@@ -360,6 +367,9 @@ class Model:
         if self.restorer.normalizes or array.dtype.kind != "f" or np.isfinite(array).all():
             return None
         return tuple(m.mean for m in measure_moments(from_array(array, axes)))
+
+    def refuse_lost_outputs(self) -> None:
+        """Refuse to give every output where some end before a filter; here none does."""
 
     def close(self) -> None:
         """Give back what the model holds on its device."""
@@ -378,21 +388,3 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.describe()}>"
-
-
-def _put(
-    results: dict[str, NDArray[Any]],
-    restored: Mapping[str, NDArray[np.float32]],
-    frame: Frame,
-    box: Sequence[Range],
-    kind: np.dtype[Any],
-) -> None:
-    """Put one outer position into the results, which begin when the first one comes out."""
-    at = dict(zip(frame.output_axes, box, strict=True))
-    place = tuple(slice(*at[a]) if a in frame.outer else slice(None) for a in frame.output_axes)
-    for name, values in restored.items():
-        if name not in results:
-            sides = zip(frame.output_axes, values.shape, strict=True)
-            shape = [frame.sizes[a] if a in frame.outer else side for a, side in sides]
-            results[name] = np.empty(shape, dtype=kind)
-        results[name][place] = cast_pixels(values, kind)

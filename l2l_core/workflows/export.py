@@ -108,6 +108,8 @@ def export_after_training(
     try:
         if write_graph(restorer, record, path):
             announce(f"wrote the graph {path}")
+            if record.chain:
+                announce(record.without_chain)
     # Foreign code, and a framework's exporter, may fail in any way.
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -11,7 +11,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from l2l_core.components.factory import make_restorer
+from l2l_core.components.filters import make_in_fewest_dimensions
 from l2l_core.components.options import unstructure
 from l2l_core.components.registry import registry
 from l2l_core.errors import ModelNotFoundError, OptionsError
@@ -19,10 +19,11 @@ from l2l_core.models.model_file import ModelRecord, NormalizationRecord
 from l2l_core.workflows.engines import choose, info_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from l2l_core.components.restorer import Restorer
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]*)(?::(?P<options>.*))?\Z", re.DOTALL)
-_AXES = {2: "YX", 3: "ZYX"}
 
 
 def filter_names() -> list[str]:
@@ -36,7 +37,9 @@ def filter_names() -> list[str]:
     )
 
 
-def make_filter(spec: str, backend: str = "auto", device: str = "auto") -> tuple[Restorer, Any]:
+def make_filter(
+    spec: str, backend: str = "auto", device: str = "auto"
+) -> tuple[Restorer, ModelRecord]:
     """Return the restorer that a text names, and what there is to know of it.
 
     It works in planes where it can and its options fit, and in volumes otherwise: a Gaussian
@@ -62,13 +65,50 @@ def make_filter(spec: str, backend: str = "auto", device: str = "auto") -> tuple
     OptionsError
         If the options are no TOML, or not the filter's.
     """
+    name, options = parse_spec(spec)
+    return filter_of(name, options, backend, device)
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the options of a filter that a text names.
+
+    Raises
+    ------
+    ModelNotFoundError, OptionsError
+        As :func:`make_filter`.
+
+    Examples
+    --------
+    >>> parse_spec("gaussian:sigma=1.5")
+    ('gaussian', {'sigma': 1.5})
+    """
     match = _SPEC.match(spec)
     if match is None or match["name"] not in filter_names():
         raise ModelNotFoundError(_not_found(spec, match["name"] if match else ""))
-    name = match["name"]
+    return match["name"], parse_options(match["options"] or "", where=spec)
+
+
+def filter_of(
+    name: str, options: Mapping[str, Any], backend: str = "auto", device: str = "auto"
+) -> tuple[Restorer, ModelRecord]:
+    """Return a filter, and what there is to know of it.
+
+    Parameters
+    ----------
+    name : str
+        Of a restorer without training.
+    options : mapping
+        Its options as plain values.
+    backend, device : str, optional
+        As for :func:`l2l_core.load_model`.
+
+    Raises
+    ------
+    OptionsError
+        If the options are not the filter's.
+    """
     registration = choose(name, backend, "predict", device=device)
-    options = parse_options(match["options"] or "", where=spec)
-    restorer = _made(registration, options, device)
+    restorer = make_in_fewest_dimensions(info_of(registration), options, device)
     record = ModelRecord(
         restorer=name,
         supplier=f"{registration.distribution} {registration.version}".strip(),
@@ -80,21 +120,6 @@ def make_filter(spec: str, backend: str = "auto", device: str = "auto") -> tuple
         normalization=NormalizationRecord(output="input"),
     )
     return restorer, record
-
-
-def _made(registration: Any, options: dict[str, Any], device: str) -> Restorer:
-    info = info_of(registration)
-    problems: list[OptionsError] = []
-    for dimensions in sorted(info.dimensions):
-        try:
-            made: Restorer = make_restorer(
-                info.name, info.engine, options, axes=_AXES[dimensions], device=device
-            )
-        except OptionsError as error:
-            problems.append(error)
-        else:
-            return made
-    raise problems[0]
 
 
 def parse_options(text: str, *, where: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from l2l_core.images.image import Image
 from l2l_core.images.normalization import Normalization
 from l2l_core.images.places import as_place
 from l2l_core.images.writing import cast
-from l2l_core.streaming.boxes import Numbers, restore_box
+from l2l_core.streaming.boxes import Numbers
+from l2l_core.streaming.chained import restore_chained
 from l2l_core.streaming.frame import Frame
 from l2l_core.streaming.jobs import ImageSource
 from l2l_core.streaming.residents import device_lock
@@ -22,7 +23,7 @@ from l2l_core.workflows.array_restoration import Model
 from l2l_core.workflows.restoration import RestoreOptions
 from l2l_core.workflows.restore_places import channel_number
 from l2l_core.workflows.streamed_plan import frame_of, input_sides
-from l2l_core.workflows.streamed_tasks import numbers_of, start_measuring, taken
+from l2l_core.workflows.streamed_tasks import numbers_of, start_measuring, taken, with_fills
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,7 @@ def restore_lazy(
 
     kind = model.output_dtype(dtype)
     if output not in model.geometry.outputs:
+        model.refuse_lost_outputs()
         raise ImageError(
             f"the model has no output {output!r}; choose one of {', '.join(model.geometry.outputs)}"
         )
@@ -112,7 +114,7 @@ def restore_lazy(
     frame = frame_of(model, image)
     if not frame.geometry.bounded:
         raise TilingError(
-            f"{source}: {model.info.restorer} looks at the whole image at once, so that no part of "
+            f"{source}: {model.unbounded} looks at the whole image at once, so that no part of "
             "it can be computed alone; restore the image with model.restore() or l2l restore"
         )
     chunks = _chunks(frame, block)
@@ -157,8 +159,9 @@ class _View:
     def block(self, block_info: Any = None) -> NDArray[Any]:
         """Return one block; called by dask, which tells where it lies."""
         box = [tuple(ends) for ends in block_info[None]["array-location"]]
-        values, self.tile = restore_box(
+        values, self.tile = restore_chained(
             self.model.restorer,
+            self.model.steps,
             self.image,
             self.frame,
             box,
@@ -177,7 +180,8 @@ class _View:
 
     def _take(self) -> Numbers:
         if isinstance(self.statistics, Normalization):
-            return self.model.numbers(self.statistics)
+            numbers = self.model.numbers(self.statistics)
+            return with_fills(self.model, self.image, numbers)
         start = start_measuring(self.model, self.image, self.options)
         take = None if start is None else lambda: taken(start, self.image)
         return numbers_of(self.model, self.image, take)

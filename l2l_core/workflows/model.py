@@ -11,22 +11,31 @@ from l2l_core.models.model_file import WEIGHTS, is_model, read_model, read_recor
 from l2l_core.models.run_folder import RunFolder
 from l2l_core.streaming.frame import counted
 from l2l_core.workflows.array_restoration import Model
+from l2l_core.workflows.chaining import chained
 from l2l_core.workflows.engines import choose, info_of
 from l2l_core.workflows.filters import filter_names, make_filter
 from l2l_core.workflows.foreign_models import format_of, format_summaries, read_foreign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
 
     from l2l_core.components.restorer import Restorer
+    from l2l_core.config import ComponentConfig
     from l2l_core.models.model_file import ModelRecord
 
 __all__ = ["Model", "load_model"]
 
 
-def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -> Model:
+def load_model(
+    where: str | Path,
+    backend: str = "auto",
+    device: str = "auto",
+    *,
+    then: Sequence[str | Mapping[str, Any] | ComponentConfig] = (),
+) -> Model:
     """Load a model for restoring.
 
     Parameters
@@ -39,6 +48,9 @@ def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -
         the first that is installed of ONNX, torch and TensorFlow.
     device : str, optional
         ``"auto"``, ``"cpu"``, ``"gpu"`` or ``"gpu:N"``.
+    then : sequence of str or mapping, optional
+        Filters that follow, in this order, behind those that the model has itself:
+        ``"binary_map:threshold=300"`` or ``{"name": "binary_map", "options": {...}}``.
 
     Returns
     -------
@@ -63,7 +75,19 @@ def load_model(where: str | Path, backend: str = "auto", device: str = "auto") -
     >>> blur = load_model("gaussian:sigma=1.5")
     >>> blur.restore(np.zeros((32, 32), np.uint16), axes="YX").dtype
     dtype('float32')
+    >>> load_model("gaussian:sigma=1.5", then=["binary_map:threshold=300"]).units
+    'as 1 where there is structure and 0 elsewhere'
     """
+    model = _alone(where, backend, device)
+    try:
+        return chained(model, then)
+    except Exception:
+        model.close()
+        raise
+
+
+def _alone(where: str | Path, backend: str, device: str) -> Model:
+    """Load a model without the filters that follow it."""
     found = read_any(where)
     if found is not None:
         return _ready(*found, backend, device)

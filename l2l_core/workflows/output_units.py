@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from l2l_core.models.model_file import ModelRecord
 
 
+UNITS = {
+    "target": "in the units of the images it was trained to give",
+    "input": "in the units of the image that goes in",
+    "normalized": "normalised, without units",
+}
+"""What restorations come out as, in words."""
+
+
 def put_back(
     record: ModelRecord, geometry: Geometry, before: Normalization | None
 ) -> Normalization | None:

@@ -163,6 +163,8 @@ def _restore(
     execution: Execution,
     progress: Watcher | None,
 ) -> list[Restored]:
+    if options.all_outputs:
+        model.refuse_lost_outputs()
     refuse_clashes(targets, model, all_outputs=options.all_outputs)
     if len(targets.images) == 1 and not targets.collections:
         target = targets.images[0]

@@ -157,11 +157,11 @@ def _refuse_unbounded(model: Model, frame: Frame, target: Target, options: Resto
     planes = 1 if "Z" not in geometry.axes else frame.sizes["Z"]
     needed = 12 * planes * frame.sizes["Y"] * frame.sizes["X"] / 1e9
     raise TilingError(
-        f"{target.source}: {model.info.restorer} looks at the whole image at once along "
+        f"{target.source}: {model.unbounded} looks at the whole image at once along "
         f"{' and '.join(unbounded)}, so parts of it cannot be restored apart without changing the "
         f"result; give --unit {longest} to hold each plane or volume in memory at once (about "
-        f"{max(needed, 0.1):.1f} GB), restore a smaller --level, or take a method with a bounded "
-        "receptive field"
+        f"{max(needed, 0.1):.1f} GB), restore a smaller --level, or take a method, or options of "
+        "it such as a threshold=..., with a bounded receptive field"
     )
 
 

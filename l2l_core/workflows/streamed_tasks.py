@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve
 
+from l2l_core.config import ComponentConfig
 from l2l_core.errors import (
     ComponentError,
     ImageFormatError,
@@ -27,6 +28,7 @@ from l2l_core.images.measuring import Measuring
 from l2l_core.images.places import as_place
 from l2l_core.models.facts import fingerprint
 from l2l_core.streaming.allocation import give_back_large_blocks
+from l2l_core.streaming.chained import fills_between
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.streaming.jobs import close_images
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
@@ -73,6 +75,8 @@ class ModelFacts:
         Hash of all that decides what the model computes.
     supplier : str
         Distribution and version that its restorer comes from.
+    then : tuple of ComponentConfig
+        Filters that follow it.
     run : str
         Token of this run and no other.
     """
@@ -82,6 +86,7 @@ class ModelFacts:
     device: str
     identity: str
     supplier: str
+    then: tuple[ComponentConfig, ...] = ()
     run: str = ""
 
     @classmethod
@@ -94,6 +99,7 @@ class ModelFacts:
             device=model.restorer.device,
             identity=identity(model),
             supplier=model.info.supplier,
+            then=model.then,
             run=uuid.uuid4().hex,
         )
 
@@ -101,8 +107,8 @@ class ModelFacts:
 def identity(model: Model) -> str:
     """Return a hash of all that decides what a model computes: weights, options, engine."""
     facts = model.provenance()
-    decisive = ("restorer", "engine", "options", "units", "model_sha256")
-    return fingerprint({key: facts[key] for key in decisive})
+    decisive = ("restorer", "engine", "options", "units", "model_sha256", "chain")
+    return fingerprint({key: facts[key] for key in decisive if key in facts})
 
 
 def lend(facts: ModelFacts, model: Model) -> None:
@@ -140,7 +146,7 @@ def model_of(facts: ModelFacts) -> Iterator[Model]:
 def _loaded(facts: ModelFacts) -> Model:
     here = platform.node()
     try:
-        model = load_model(facts.where, facts.backend, facts.device)
+        model = load_model(facts.where, facts.backend, facts.device, then=facts.then)
     except (ComponentError, ModelNotFoundError) as error:
         raise ComponentError(
             f"the worker on {here} cannot load {facts.where}, which needs {facts.supplier}: "
@@ -216,6 +222,7 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
             job,
             job.grid.unit(item.stage, item.index),
             numbers,
+            steps=model.steps,
             tile=asked,
             lock=device_lock(model.restorer.device),
         )
@@ -292,12 +299,22 @@ def numbers_of(model: Model, image: Image, take: Callable[[], Normalization] | N
         If the image gives no usable numbers.
     """
     if model.restorer.normalizes:
-        return model.numbers(take() if take else model.measure(image, statistics="model"))
-    try:
-        return model.numbers(None, take().offset if take else None)
-    except StatisticsError:
-        # A filter has nothing against an image that is flat, or has no pixel with a value.
-        return model.numbers(None)
+        numbers = model.numbers(take() if take else model.measure(image, statistics="model"))
+    else:
+        try:
+            numbers = model.numbers(None, take().offset if take else None)
+        except StatisticsError:
+            # A filter has nothing against an image that is flat, or has no pixel with a value.
+            numbers = model.numbers(None)
+    return with_fills(model, image, numbers)
+
+
+def with_fills(model: Model, image: Image, numbers: Numbers) -> Numbers:
+    """Return numbers with what stands in for pixels without a value in the filters that follow."""
+    if not model.steps:
+        return numbers
+    frame = model.frame(image.axes, image.shape)
+    return evolve(numbers, steps=fills_between(model.restorer, model.steps, image, frame, numbers))
 
 
 def taken(

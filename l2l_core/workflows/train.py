@@ -333,6 +333,7 @@ class _Run:
                 "plugins": dict(self.folder.record.plugins),
             },
             appearance=data.appearance,
+            chain=self.settings.restorer.chain,
         )
 
     def _safe(self, events: RunEvents) -> str:
@@ -381,5 +382,6 @@ def _plugins(settings: RunConfig, engine: Registration) -> dict[str, str]:
     used = [engine]
     used += [known.find("loss", one.name) for one in settings.loss.values()]
     used += [known.find("augmenter", one.name) for one in settings.augment]
+    used += [known.engines(step.name)[0] for step in settings.restorer.chain]
     used += [known.find("metric", name) for name in _metric_configs(settings)]
     return {one.distribution: one.version for one in used if not one.own}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from l2l_core.components import Geometry, Padding
-from l2l_core.config import NormalizerConfig
+from l2l_core.config import ComponentConfig, NormalizerConfig
 from l2l_core.errors import (
     ModelDamagedError,
     ModelError,
@@ -172,9 +172,21 @@ def rewritten(path, **changes):
 
 def test_a_newer_format_is_refused(tmp_path):
     write_model(tmp_path, record(), state())
-    rewritten(tmp_path, format_version=2, something_new=True)
-    with pytest.raises(ModelVersionError, match=r"format version 2, .* up to 1; upgrade"):
+    rewritten(tmp_path, format_version=3, something_new=True)
+    with pytest.raises(ModelVersionError, match=r"format version 3, .* up to 2; upgrade"):
         read_record(tmp_path)
+
+
+def test_a_chain_is_kept_and_is_newer_than_what_earlier_versions_read(tmp_path):
+    steps = (ComponentConfig(name="gaussian", options={"sigma": 2.0}),)
+    written = write_model(tmp_path / "chained", record(chain=steps), state())
+    assert read_record(tmp_path / "chained").chain == written.chain == steps
+    assert written.format_version == 2
+    plain = write_model(tmp_path / "plain", record(), state())
+    facts = json.loads((tmp_path / "plain" / "model.json").read_text())
+    assert facts["format_version"] == 1
+    assert "chain" not in facts
+    assert plain.sha256 != written.sha256
 
 
 def test_every_tensor_is_compared(tmp_path):
