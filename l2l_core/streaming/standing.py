@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEDGER = "ledger.jsonl"
-FINISHED = "finished"
+FINISHED, IMAGE = "finished", "image"
+"""Notes that say that all is done, and that there is one more image."""
 
 UnitId = tuple[int, int, int]
 """Image, stage, index."""
@@ -85,6 +86,8 @@ class Standing:
         Units whose files are all on the disk.
     totals : dict
         Sums of the numbers that units were acknowledged with: ``seconds``, ``pixels``.
+    finished : bool
+        Whether all of it is done: noted, and no image was added and no unit failed since.
     """
 
     def __init__(self, sections: Sections) -> None:
@@ -92,12 +95,8 @@ class Standing:
         self.done = UnitSet()
         self.totals: dict[str, float] = {}
         self._failures: dict[UnitId, str] = {}
+        self.finished = False
         self._notes: dict[str, list[dict[str, Any]]] = {}
-
-    @property
-    def finished(self) -> bool:
-        """Whether all of it is done."""
-        return FINISHED in self._notes
 
     def failures(self) -> list[tuple[UnitId, str]]:
         """Return the units that failed and are still open, with the last reason of each."""
@@ -120,7 +119,10 @@ class Standing:
             unit = unit_id(record["failed"])
             self.done.discard(unit)
             self._failures[unit] = record["reason"]
+            self.finished = False
         else:
+            if record["note"] in (FINISHED, IMAGE):
+                self.finished = record["note"] == FINISHED
             self._notes.setdefault(record["note"], []).append(record["facts"])
 
 

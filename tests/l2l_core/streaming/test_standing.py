@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2l_core.streaming.standing import UnitSet
+from l2l_core.streaming.standing import Standing, UnitSet
 
 units = st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 3000))
 
@@ -31,3 +31,20 @@ def test_a_million_units_take_little_memory() -> None:
     tracemalloc.stop()
     assert len(done) == 10**5
     assert size < 60_000
+
+
+def test_what_is_added_to_a_finished_batch_makes_it_unfinished() -> None:
+    standing = Standing({})
+    finished = {"note": "finished", "facts": {}}
+    assert not standing.finished
+    for record, after in (
+        ({"note": "image", "facts": {"number": 0}}, False),
+        (finished, True),
+        ({"note": "place", "facts": {"out": "here"}}, True),
+        ({"note": "image", "facts": {"number": 1}}, False),
+        ({"done": [1, 0, 0], "facts": {}}, False),
+        (finished, True),
+        ({"failed": [1, 0, 0], "reason": "damaged"}, False),
+    ):
+        standing.take(record)
+        assert standing.finished is after

@@ -304,6 +304,24 @@ def test_a_batch_run_again_does_what_was_added_or_mended_alone(toy, folder, tmp_
     assert all(result.skipped for result in restore_files(model, [folder], out, unit=UNIT))
 
 
+def test_a_batch_to_which_an_image_is_added_is_unfinished_until_it_is_restored(
+    toy, folder, tmp_path
+):
+    model, out = toy(), tmp_path / "out"
+    stores = [folder / "a.ome.zarr", folder / "b.zarr"]
+    restore_files(model, stores, out, unit=UNIT)
+    assert Ledger.summary(tmp_path / "out.l2l").finished
+    write_image(folder / "e.zarr", noise(60, 60, seed=7), "YX")
+    stores.append(folder / "e.zarr")
+    break_after(model, len(model.restorer.tiles))
+    with pytest.raises(Broke):
+        restore_files(model, stores, out, unit=UNIT)
+    assert not Ledger.summary(tmp_path / "out.l2l").finished
+    model.restorer.before = lambda batch: None
+    restore_files(model, stores, out, unit=UNIT)
+    assert Ledger.summary(tmp_path / "out.l2l").finished
+
+
 def test_images_come_out_in_the_order_in_which_they_are_given(toy, folder, tmp_path):
     model, out = toy(), tmp_path / "out"
     given = [folder / "b.zarr", folder / "c.tif"]
