@@ -89,7 +89,7 @@ def missing_images(data: DataConfig, base: Path) -> list[str]:
     missing = []
     for key, given in named.items():
         for text in [given] if isinstance(given, str) else given:
-            place = base / text
+            place = (base / text).resolve()
             try:
                 if text and not (key == "table" and place.is_file()):
                     list_images(place)

@@ -80,11 +80,15 @@ def init(preset: str, out: Path | None) -> None:
 def check(file: Path, overrides: tuple[str, ...]) -> None:
     """Check a configuration, all components and their options included.
 
-    Reports every problem at once, each with its path.  The images are not looked at.
+    Reports every problem at once, each with its path.  The images are not looked at; where there
+    are none, that is a warning.
     """
+    from l2l_core.config_check import missing_images
     from l2l_core.config_file import load_config
 
-    load_config(file, overrides)
+    config = load_config(file, overrides)
+    for problem in missing_images(config.data, file.resolve().parent):
+        remark(f"warning: {problem}")
     say(f"{file} is sound")
 
 

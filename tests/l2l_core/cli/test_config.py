@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import l2l_core.cli
@@ -123,6 +124,30 @@ def test_check_reports_every_problem_on_stderr(
     header, *lines = said.err.splitlines()
     assert header == f"Error: {file} has 3 problems:"
     assert [line.rpartition("@ ")[2] for line in lines] == ["train", "train.epochs", "loss"]
+
+
+def test_check_warns_of_images_that_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    (project / "there").mkdir(parents=True)
+    np.save(project / "there" / "a.npy", np.zeros((4, 5)))
+    file = project / "run.toml"
+    file.write_text('[data]\ninput = ["there", "../noisy"]\ntarget = "there/b*.tif"\n')
+    monkeypatch.chdir(tmp_path)
+    assert main(["config", "check", "project/run.toml"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "project/run.toml is sound\n"
+    folder, glob = said.err.splitlines()
+    assert folder == (
+        f"warning: {tmp_path}/noisy: there is no such file or folder; check the path @ data.input"
+    )
+    assert glob.startswith(f"warning: {project}/there/b*.tif: no image matches; expected files")
+    assert glob.endswith(" @ data.target")
+    (project / "pairs.csv").write_text("input,target\n")
+    file.write_text('[data]\ntable = "pairs.csv"\n')
+    assert main(["config", "check", "project/run.toml"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_one_problem_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
