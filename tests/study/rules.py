@@ -6,8 +6,8 @@ independent, and the 95 % confidence interval of their mean is that of Student's
 
 - A statement **holds** where the whole interval lies above 0, **fails** where it lies below, and is
   **open** where it holds 0.
-- A claim **holds** where all its statements hold, **does not hold** where none does, and otherwise
-  **holds partly**.
+- A claim **holds** where all its statements hold, **holds partly** where some do, **does not hold**
+  where none does and one at the least fails, and is **undecided** where all are open.
 
 Nothing is corrected for the number of statements: of forty that say nothing, one is expected to
 hold and one to fail by chance.
@@ -19,6 +19,7 @@ from l2l_core.workflows.fold_statistics import interval
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 CLAIM_HOLDS, CLAIM_PARTLY, CLAIM_NOT = "holds", "holds partly", "does not hold"
+CLAIM_OPEN = "undecided"
 
 
 @define(frozen=True)
@@ -55,9 +56,9 @@ class Statement:
 
 def verdict(statements):
     """Return whether a claim holds."""
-    held = [one.outcome == HOLDS for one in statements]
-    if not held:
+    outcomes = [one.outcome for one in statements]
+    if not outcomes:
         raise ValueError("a claim without a statement has no verdict")
-    if all(held):
-        return CLAIM_HOLDS
-    return CLAIM_PARTLY if any(held) else CLAIM_NOT
+    if HOLDS in outcomes:
+        return CLAIM_HOLDS if set(outcomes) == {HOLDS} else CLAIM_PARTLY
+    return CLAIM_NOT if FAILS in outcomes else CLAIM_OPEN
