@@ -19,10 +19,12 @@ from attrs import define, evolve
 from l2l_core.config import ComponentConfig
 from l2l_core.errors import (
     ComponentError,
+    DeviceError,
     ImageFormatError,
     ModelError,
     ModelNotFoundError,
     StatisticsError,
+    UnfitWorkerError,
 )
 from l2l_core.images.measuring import Measuring
 from l2l_core.images.places import as_place
@@ -129,10 +131,9 @@ def model_of(facts: ModelFacts) -> Iterator[Model]:
 
     Raises
     ------
-    ComponentError
-        If its restorer is not installed here; names the distribution.
-    ModelError
-        If the folder is not there, or holds another model by now.
+    UnfitWorkerError
+        If its restorer is not installed here, which names the distribution; or if the folder is
+        not there, or holds another model by now.
     """
     if facts.run in _lent:
         yield _lent[facts.run]
@@ -148,14 +149,18 @@ def _loaded(facts: ModelFacts) -> Model:
     try:
         model = load_model(facts.where, facts.backend, facts.device, then=facts.then)
     except (ComponentError, ModelNotFoundError) as error:
-        raise ComponentError(
+        raise UnfitWorkerError(
             f"the worker on {here} cannot load {facts.where}, which needs {facts.supplier}: "
             f"{error}. Install {facts.supplier.replace(' ', '==')} there, and see to it that the "
             "model lies at the same path on all machines"
         ) from error
+    except (ModelError, DeviceError) as error:
+        raise UnfitWorkerError(
+            f"the worker on {here} cannot load {facts.where}: {error}"
+        ) from error
     if identity(model) != facts.identity:
         model.close()
-        raise ModelError(
+        raise UnfitWorkerError(
             f"the worker on {here} found another model at {facts.where} than the restoration was "
             "begun with; give it the same folder and the same version of the software"
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from l2l_core.errors import ComponentError, ModelError
+from l2l_core.errors import UnfitWorkerError
 from l2l_core.images import open_image
 from l2l_core.images.measuring import Measuring
 from l2l_core.models.model_file import write_model
@@ -190,7 +190,7 @@ def test_a_worker_loads_the_model_once_and_no_other(folder):
         with model_of(facts) as again:
             assert again is loaded
     other = evolve(facts, identity="another")
-    with pytest.raises(ModelError, match="found another model at"), model_of(other):
+    with pytest.raises(UnfitWorkerError, match="found another model at"), model_of(other):
         pass
 
 
@@ -204,7 +204,7 @@ def test_a_worker_without_the_plugin_names_the_distribution(folder):
         )
     facts = evolve(facts, supplier="l2l-stranger 2.0")
     with (
-        pytest.raises(ComponentError, match=r"cannot load .*Install l2l-stranger==2\.0 there"),
+        pytest.raises(UnfitWorkerError, match=r"cannot load .*Install l2l-stranger==2\.0 there"),
         model_of(facts),
     ):
         pass
@@ -213,7 +213,7 @@ def test_a_worker_without_the_plugin_names_the_distribution(folder):
 def test_a_worker_that_does_not_see_the_model_says_where_it_looked(tmp_path):
     facts = ModelFacts(str(tmp_path / "none"), "torch", "cpu", "identity", "label2label 0.1.0")
     with (
-        pytest.raises(ComponentError, match=r"none.*the same path on all machines"),
+        pytest.raises(UnfitWorkerError, match=r"none.*the same path on all machines"),
         model_of(facts),
     ):
         pass

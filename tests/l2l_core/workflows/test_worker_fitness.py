@@ -101,6 +101,21 @@ def test_a_worker_that_does_not_see_a_file_ends_the_batch_at_once(begun, toy, tm
     assert run.ledger.failures() == []
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_worker_without_the_plugin_ends_the_batch_at_once_and_no_image_is_blamed(
+    whole, begun, toy
+):
+    # No model is lent, so that the worker has to load one of a plugin that is nowhere installed.
+    with Threads(1) as workers:
+        run = begun(workers, toy(scope="dataset"), whole=whole)
+        take_back(run.facts)
+        with pytest.raises(
+            UnfitWorkerError, match=rf"worker on {platform.node()} .*Install l2l-toy==1\.0 there"
+        ):
+            run.restore()
+    assert run.ledger.failures() == []
+
+
 @pytest.mark.parametrize("scope", ["dataset", "image"])
 def test_a_worker_of_another_version_ends_the_run_at_once(begun, toy, scope):
     with Old(1) as workers:
