@@ -14,7 +14,7 @@ from l2l_core.streaming.execution import Workers, make_workers
 from l2l_core.streaming.jobs import ImageJob
 from l2l_core.streaming.ledger import Ledger
 from l2l_core.workflows.model import Model
-from l2l_core.workflows.recognition import known_files, refuse_foreign_files
+from l2l_core.workflows.recognition import known_files, refuse_foreign_files, shape_of
 from l2l_core.workflows.restoration import Execution, Restored, RestoreOptions, Watcher
 from l2l_core.workflows.restore_places import (
     Target,
@@ -352,7 +352,10 @@ class Batch:
                 del self._jobs[number]
         for number, target in list(self._files.items()):
             if (number, 0, 0) in ledger.done and exists(target.out):
-                self._results[number] = Restored(str(target.source), str(target.out), skipped=True)
+                shape, axes = shape_of(target.out)
+                self._results[number] = Restored(
+                    str(target.source), str(target.out), shape, axes, skipped=True
+                )
                 del self._files[number]
 
     def _run(self, ledger: Ledger, workers: Workers) -> None:

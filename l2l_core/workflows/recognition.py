@@ -72,6 +72,15 @@ def finished(places: Iterable[Path], job: str) -> bool:
     return len(found) == len(places)
 
 
+def shape_of(place: Place) -> tuple[tuple[int, ...], str]:
+    """Return shape and axes of a restoration; both empty where it cannot be opened any more."""
+    try:
+        with open_image(place) as image:
+            return image.shape, image.axes
+    except L2LError:
+        return (), ""
+
+
 def refuse_foreign_files(places: Iterable[Path], *, known: bool = False) -> None:
     """Make sure that nothing but restorations of ours would be replaced.
 

@@ -298,6 +298,14 @@ def test_a_batch_run_again_does_what_was_added_or_mended_alone(toy, folder, tmp_
         "d.tif": False,
     }
     assert not any(result.error for result in results)
+    assert {result.out.rpartition("/")[2]: result.to_dict()["shape"] for result in results} == {
+        "0.zarr": [60, 60],
+        "a.ome.zarr": [70, 90],
+        "b.zarr": [70, 91],
+        "c.tif": [40, 50],
+        "d.tif": [40, 50],
+    }
+    assert {result.axes for result in results} == {"YX"}
     assert len(model.restorer.tiles) == calls + 2
     assert {name: files_of(out / name) for name in before} == before
     assert Ledger.summary(tmp_path / "out.l2l").finished
