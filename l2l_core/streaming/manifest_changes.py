@@ -54,6 +54,9 @@ def _of_the_model(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[st
     named = [key for key in _OF_THE_MODEL if key in differing]
     for key in named:
         yield _changed(_OF_THE_MODEL[key], *differing[key])
+    if "chain" in differing:
+        named.append("chain")
+        yield _changed("what follows MODEL (--then)", *map(_followers, differing["chain"]))
     options = differing.get("options")
     if options and "restorer" not in named and all(isinstance(one, dict) for one in options):
         named.append("options")
@@ -61,6 +64,16 @@ def _of_the_model(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[st
             yield _changed(f"{key} of MODEL", one, other)
     if not named:
         yield "MODEL is not the one that it began with, by its weights or its normalisation"
+
+
+def _followers(chain: Any) -> Any:
+    """Return the filters of a chain as they are written behind ``--then``."""
+    if not isinstance(chain, list):
+        return chain
+    return ", ".join(
+        f"{step['restorer']}:{','.join(f'{key}={_shown(x)}' for key, x in step['options'].items())}"
+        for step in chain
+    )
 
 
 def _of_the_input(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

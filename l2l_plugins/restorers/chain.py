@@ -54,7 +54,8 @@ class Chain(Restorer):
     """Filters without training, one after the other.
 
     Its halo is the sum of theirs.  A network cannot be one of them: its image is normalised by
-    numbers that its model keeps, so it is restored by first, and the chain takes what it gives.
+    numbers that its model keeps.  Filters follow a trained model by the ``chain`` of its
+    configuration, or by ``then`` where it is loaded.
 
     Raises
     ------
@@ -105,7 +106,7 @@ class Chain(Restorer):
         if not isinstance(info, RestorerInfo) or info.supervision != "none":
             raise ComponentError(
                 f"restorer {step.name!r} has to be trained, and a chain is made of filters; "
-                "restore with its model first, and with the chain what comes out"
+                "restore with its model, and let the filters follow it by --then"
             )
         made: Restorer = make_restorer(
             step.name,

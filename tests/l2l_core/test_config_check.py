@@ -205,6 +205,39 @@ def test_checks_of_a_sound_table_are_made_beside_an_unsound_one(install: Install
     ]
 
 
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ("[{name='white_top_hat',options={size=11}},{name='binary_map'}]", []),
+        (
+            "[{name='gaussian'},{name='white_top_hat',options={siz=11}}]",
+            ["unknown key 'siz', did you mean 'size'? @ restorer.chain[1].options"],
+        ),
+        (
+            "[{name='white_top_hat',options={size='a'}}]",
+            ["@ restorer.chain[0].options.size"],
+        ),
+        ("[{name='gausian'}]", ["did you mean 'gaussian'?", "@ restorer.chain[0].name"]),
+        ("[{name='care'}]", ["'care' has to be trained", "@ restorer.chain[0].name"]),
+        (
+            "[{name='gaussian',options={sigma=[1,1,1]}}]",
+            ["works in ZYX, and patches of shape [128, 128]", "@ restorer.chain[0].options"],
+        ),
+        ("[{name='gaussian',options={sigma=[1,1,1,1]}}]", ["@ restorer.chain[0].options.sigma"]),
+    ],
+)
+def test_what_follows_a_method_is_made_of_filters_that_fit(chain: str, expected: list[str]) -> None:
+    tables = {"data": {"input": "a"}, "restorer": {"name": "linear_filter"}}
+    try:
+        parse_config(apply_overrides(tables, [f"restorer.chain={chain}"]), "run.toml")
+    except ConfigError as error:
+        assert expected, error
+        for part in expected:
+            assert part in str(error)
+    else:
+        assert not expected
+
+
 def test_a_configuration_made_in_python_is_checked_alike() -> None:
     config = RunConfig(
         data=DataConfig(input="a"),

@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
-from l2l_core.errors import ComponentError, ImageError, OptionsError, TilingError
+from l2l_core.errors import (
+    ComponentError,
+    ImageError,
+    Interrupted,
+    L2LError,
+    OptionsError,
+    TilingError,
+)
 from l2l_core.images import open_image
 from l2l_core.images.writing import write_image
 from l2l_core.workflows.chained_model import ChainedModel
 from l2l_core.workflows.lazy import restore_lazy
 from l2l_core.workflows.model import load_model
+from l2l_core.workflows.restoration import Silent
 from l2l_core.workflows.restore import restore_file
 
 TOP_HAT = "white_top_hat:size=5"
@@ -165,6 +173,41 @@ def test_a_network_and_its_chain_are_streamed_on_threads_and_in_processes(
     assert not restored.error
     spread = float(expected.std())
     np.testing.assert_allclose(open_image(out).read(), expected, atol=1e-5 * spread)
+
+
+class Stopped(Silent):
+    """Interrupts when the second unit is ready."""
+
+    def pixels(self, title, total, before):
+        display = super().pixels(title, total, before)
+        shown = []
+
+        class Stopping(type(display)):
+            def __call__(self, *_):
+                shown.append(1)
+                if len(shown) == 2:
+                    raise KeyboardInterrupt
+
+        return Stopping()
+
+
+def test_a_stopped_restoration_goes_on_with_the_same_filters_alone(tmp_path):
+    pixels = noise(150, 170)
+    np.save(tmp_path / "image.npy", pixels)
+    out = tmp_path / "out.zarr"
+    with load_model(WIDE, then=[MAP]) as model, pytest.raises(Interrupted):
+        restore_file(model, tmp_path / "image.npy", out, unit=64, progress=Stopped())
+    for then in ((), [MAP, TOP_HAT]):
+        with (
+            load_model(WIDE, then=then) as other,
+            pytest.raises(L2LError, match=r"what follows MODEL \(--then\) was binary_map"),
+        ):
+            restore_file(other, tmp_path / "image.npy", out, unit=64)
+    with load_model(WIDE, then=[MAP]) as model:
+        result = restore_file(model, tmp_path / "image.npy", out, unit=64)
+        expected = model.restore(pixels)
+    assert 0 < result.units_before < result.units
+    np.testing.assert_array_equal(open_image(out).read(), expected)
 
 
 def test_filters_by_name_are_followed_as_models_are():
