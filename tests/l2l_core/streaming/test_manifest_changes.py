@@ -40,10 +40,11 @@ def test_what_is_the_same_is_no_change() -> None:
 
 def test_what_follows_the_model_is_told_as_it_is_given() -> None:
     step = {"restorer": "binary_map", "supplier": "label2label 1.0", "options": {"threshold": 3.0}}
-    assert changes(BEGAN, now("model", chain=[step], units="as 1")) == [
+    (clause,) = changes(BEGAN, now("model", chain=[step], units="as 1"))
+    assert clause == (
         "what follows MODEL (--then) was not given when it began and is binary_map:threshold=3.0 "
         "now"
-    ]
+    )
 
 
 @pytest.mark.parametrize(
