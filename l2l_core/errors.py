@@ -28,6 +28,21 @@ class ImageFormatError(ImageError):
     """An image file is damaged, or of a kind that cannot be read here."""
 
 
+class DamagedChunksError(ImageError):
+    """Chunks of an image cannot be decoded.
+
+    Attributes
+    ----------
+    place : str
+        Of the image.
+    chunks : tuple of str
+        All of them, by the keys of their files.
+    """
+
+    place: str = ""
+    chunks: tuple[str, ...] = ()
+
+
 class AxesError(ImageError):
     """Axes that do not fit the array or the method."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from l2l_core.errors import ImageError, ImageFormatError
+from l2l_core.errors import DamagedChunksError, ImageError, ImageFormatError
 from l2l_core.images.damaged import damaged_chunks
 from l2l_core.images.decoded import read_once
 from l2l_core.images.ome_zarr_pyramid import open_levels
@@ -131,9 +131,24 @@ def damage(job: ImageJob, box: Mapping[str, Range], error: ImageFormatError) -> 
     names = damaged_chunks(source.place, source.level, box, axes=source.axes)
     if not names:
         return error
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ImageError(
-        f"{source.place}: {', '.join(names[:3])}{more} cannot be decoded; copy the damaged files "
+    damaged = DamagedChunksError(cannot_be_decoded(source.place, names))
+    damaged.place, damaged.chunks = source.place, tuple(names)
+    return damaged
+
+
+def cannot_be_decoded(place: str, chunks: Sequence[str]) -> str:
+    """Return the sentence about chunks of an image that are damaged.
+
+    Parameters
+    ----------
+    place : str
+        Of the image.
+    chunks : sequence of str
+        Their keys; the first three are named.
+    """
+    more = f" and {len(chunks) - 3} more" if len(chunks) > 3 else ""
+    return (
+        f"{place}: {', '.join(chunks[:3])}{more} cannot be decoded; copy the damaged files "
         "again (a file that is deleted leaves all of its pixels empty), then run the same command "
         "again"
     )

@@ -28,6 +28,7 @@ from l2l_core.streaming.ledger import Ledger
 from l2l_core.streaming.scheduler import own_version
 from l2l_core.streaming.windows import shown_ranges
 from l2l_core.workflows.array_restoration import Model
+from l2l_core.workflows.remarks import Remarks
 from l2l_core.workflows.restoration import Display, Restored, RestoreOptions, Watcher
 from l2l_core.workflows.restore_places import Target
 from l2l_core.workflows.streamed_numbers import measured
@@ -94,6 +95,7 @@ class StreamedRun:
     _before: dict[int, int] = field(factory=dict)
     _whole: dict[int, Restored] = field(factory=dict)
     _stored: set[int] = field(factory=set)
+    _remarks: Remarks = field(factory=Remarks)
 
     def __attrs_post_init__(self) -> None:
         # What another run read of an image that was rewritten since is not read by this one.
@@ -277,7 +279,8 @@ class StreamedRun:
                 elif self._is_units_own(outcome.item, error):
                     why = str(error) or "this machine has not enough memory for it"
                     self.ledger.fail(outcome.item.key, why)
-                    display.message(why)
+                    if news := self._remarks.of_failure(outcome.item.image, error, why):
+                        display.message(news)
                 elif fatal is None:
                     fatal = error
                     self.workers.stop_taking()
@@ -341,10 +344,7 @@ class StreamedRun:
         if number in self.files:
             return (number, 0, 0) in self.ledger.done
         job = self.jobs[number]
-        return all(
-            self.ledger.done.count(number, stage) == job.grid.count(stage)
-            for stage in range(job.grid.stages)
-        )
+        return self._ready(number, job, job.grid.stages)
 
     def _finish(self, number: int, job: ImageJob) -> None:
         """Say in the stores that they are complete, and what viewers may show from and to."""

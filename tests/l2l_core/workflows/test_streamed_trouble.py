@@ -14,6 +14,7 @@ from l2l_core.errors import ImageError, OutputError
 from l2l_core.images import open_image
 from l2l_core.streaming.ledger import Ledger
 from l2l_core.workflows.model import load_model
+from l2l_core.workflows.restoration import Silent
 from l2l_core.workflows.restore import restore_file, restore_files
 
 UNIT = 64
@@ -97,6 +98,34 @@ def test_a_damaged_chunk_costs_its_unit_alone_until_it_is_repaired(version, filt
     assert len(filter_.restorer.tiles) == calls + 1
     np.testing.assert_array_equal(open_image(out).read(), expected)
     assert open_units(out) == []
+
+
+def test_a_chunk_that_several_units_need_is_told_of_once(filter_, image, out):
+    class Noting(Silent):
+        def pixels(self, title, total, before):
+            return self
+
+        def __call__(self, pixels):
+            pass
+
+        def close(self):
+            pass
+
+        def message(self, text):
+            said.append(text)
+
+    said = []
+    # On the corner where four units meet, and within one of them.
+    for key in (("4", "4"), ("5", "5")):
+        chunk = image.joinpath("c", *key)
+        chunk.write_bytes(chunk.read_bytes()[:50])
+    result = restore_file(filter_, image, out, unit=UNIT, progress=Noting())
+    assert result.units == 5
+    damage = [text for text in said if "cannot be decoded" in text]
+    for key in ("c/4/4", "c/5/5"):
+        assert sum(text.count(key) for text in damage) == 1
+    reasons = dict(Ledger.summary(out.with_name("out.zarr.l2l")).failures()).values()
+    assert all("c/4/4 cannot" in why or "c/4/4, c/5/5 cannot" in why for why in reasons)
 
 
 def test_a_damaged_chunk_that_is_in_the_way_of_the_statistics_is_named(toy, image, out):

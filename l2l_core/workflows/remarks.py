@@ -1,0 +1,48 @@
+"""What a run tells of its units: each thing once, however many units meet it."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from l2l_core.errors import DamagedChunksError
+from l2l_core.streaming.unit_work import cannot_be_decoded
+
+
+@define
+class Remarks:
+    """What was told so far."""
+
+    _said: set[tuple[object, str]] = field(factory=set)
+
+    def new(self, about: object, text: str) -> str:
+        """Return a sentence, or nothing where it was told before.
+
+        Parameters
+        ----------
+        about : object
+            What it is about, such as the number of an image.
+        text : str
+        """
+        if (about, text) in self._said:
+            return ""
+        self._said.add((about, text))
+        return text
+
+    def of_failure(self, image: int, error: Exception, why: str) -> str:
+        """Return what is new in the failure of a unit; nothing where all was told before.
+
+        Units beside one another read the same chunks, so that each meets the same damage.
+
+        Parameters
+        ----------
+        image : int
+            Its number in the ledger.
+        error : Exception
+            Why the unit failed.
+        why : str
+            The same in a sentence.
+        """
+        if not isinstance(error, DamagedChunksError):
+            return self.new(image, why)
+        chunks = [chunk for chunk in error.chunks if self.new(image, chunk)]
+        return cannot_be_decoded(error.place, chunks) if chunks else ""
