@@ -24,7 +24,8 @@ STATE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
 _NAMES = rf"manifest\.json|ledger\.jsonl|summary\.tsv|{STATE_NAME}\.state"
 _OURS = re.compile(rf"{_NAMES}|\.({_NAMES})\.[0-9a-f]+\.part")
-_LOCK_NAMES = {LOCK, HOLDER}
+LOCK_NAMES = frozenset({LOCK, HOLDER})
+"""What :func:`hold` leaves in a folder."""
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -46,7 +47,7 @@ def refuse_foreign(folder: Path) -> None:
             f"{folder} cannot be the folder of a ledger ({error.strerror}); choose another with "
             "--ledger"
         ) from error
-    found = sorted({path.name for path in paths} - _LOCK_NAMES)
+    found = sorted({path.name for path in paths} - LOCK_NAMES)
     # The ledger is the first to be there; without it a manifest may be that of anything.
     foreign = [name for name in found if LEDGER not in found or not _OURS.fullmatch(name)]
     if foreign:
@@ -56,10 +57,20 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
-def hold(folder: Path) -> BaseFileLock:
+def hold(
+    folder: Path, work: str = "the restoration noted in", option: str = "--ledger"
+) -> BaseFileLock:
     """Take the lock of a folder, which is made if it is missing.
 
     The system gives the lock back even if this process is killed.
+
+    Parameters
+    ----------
+    folder : Path
+    work : str
+        What is done there, as a message calls it before the folder.
+    option : str
+        Chooses the folder on the command line.
 
     Raises
     ------
@@ -74,13 +85,13 @@ def hold(folder: Path) -> BaseFileLock:
         lock.acquire(timeout=0)
     except Timeout:
         raise OutputError(
-            f"another process{_holder(folder)} works at the restoration noted in {folder}; wait "
+            f"another process{_holder(folder)} works at {work} {folder}; wait "
             "until it ends, or stop it"
         ) from None
     except (OSError, NotImplementedError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise OutputError(
-            f"{folder} cannot be written or locked ({why}); choose another folder with --ledger"
+            f"{folder} cannot be written or locked ({why}); choose another folder with {option}"
         ) from error
     # It serves a message alone.
     with suppress(OSError):

@@ -27,7 +27,7 @@ from l2l_core.workflows.fold_images import (
     true_images,
 )
 from l2l_core.workflows.fold_methods import Method, find_methods, settings_of
-from l2l_core.workflows.fold_plan import CrossValidation, claim
+from l2l_core.workflows.fold_plan import CrossValidation, claim, held
 from l2l_core.workflows.fold_report import About, Files, write_results
 from l2l_core.workflows.fold_scores import choose_metrics, refuse_tuning_by_truth
 from l2l_core.workflows.fold_summary import Summary, summarize
@@ -98,16 +98,19 @@ def crossvalidate(
         If there are too few images for the folds, one is in two groups, or cannot be used.
     RunError
         If there is something in the folder that is not gone on with, or cannot be.
+    OutputError
+        If another process works at it, or the folder cannot be written.
     Interrupted
         If the user stopped it; says what is on disk.
     """
     plan = plan or CrossValidation()
     display = display or Events()
     work = _Work(Path(config), Path(out), plan, tuple(overrides), display)
-    claim(Path(out), work.facts(), work.text, resume=resume)
-    rows = work.rows()
-    summary = summarize(rows, work.metrics)
-    files = write_results(Path(out), rows, summary, work.about())
+    with held(Path(out), resume=resume):
+        claim(Path(out), work.facts(), work.text, resume=resume)
+        rows = work.rows()
+        summary = summarize(rows, work.metrics)
+        files = write_results(Path(out), rows, summary, work.about())
     display.message(f"wrote the report {files.report}")
     return CrossValidated(files, summary)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
@@ -10,10 +11,11 @@ from attrs import define
 from l2l_core.errors import RunError
 from l2l_core.images.replacing import replacing
 from l2l_core.models.facts import to_json
+from l2l_core.streaming.ledger_folder import LOCK_NAMES, hold
 from l2l_core.workflows.fold_scores import DEFAULT_METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 FORMAT_VERSION = 1
@@ -89,13 +91,10 @@ def claim(
     RunError
         If there is something in the folder that is not gone on with, or cannot be.
     """
+    _refuse_taken(out, resume, what)
     path = out / PLAN
     now = {"format_version": FORMAT_VERSION, **facts}
-    if not path.is_file() or not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            holds = f"holds a {what}" if path.is_file() else "is not empty"
-            remedy = "go on with it by --resume, or " if path.is_file() else ""
-            raise RunError(f"{out} {holds}; {remedy}choose another folder with --out")
+    if not path.is_file():
         for name, text in ((CONFIG, config), (PLAN, to_json(now))):
             if not text:
                 continue
@@ -112,3 +111,38 @@ def claim(
             f"the {what} in {out} cannot go on: {', '.join(changed)} differ from what it "
             "began with; put that back, or begin another one with another --out"
         )
+
+
+@contextmanager
+def held(out: Path, *, resume: bool, what: str = "cross-validation") -> Iterator[None]:
+    """Hold the folder of a cross-validation, so that no other process works at it.
+
+    Parameters
+    ----------
+    out, resume, what
+        As :func:`claim` takes them.
+
+    Raises
+    ------
+    RunError
+        If there is something in the folder that is not gone on with; nothing is written there.
+    OutputError
+        If another process holds it, or it cannot be written.
+    """
+    _refuse_taken(out, resume, what)
+    lock = hold(out, f"the {what} in", "--out")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_taken(out: Path, resume: bool, what: str) -> None:
+    begun = (out / PLAN).is_file()
+    if (begun and resume) or not out.exists():
+        return
+    # A lock is none of its content.
+    if not out.is_dir() or any(path.name not in LOCK_NAMES for path in out.iterdir()):
+        holds = f"holds a {what}" if begun else "is not empty"
+        remedy = "go on with it by --resume, or " if begun else ""
+        raise RunError(f"{out} {holds}; {remedy}choose another folder with --out")

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
 
 from l2l_core.components import Events
 from l2l_core.components.factory import get
@@ -19,6 +20,7 @@ from l2l_core.errors import (
     Interrupted,
     ModelNotFoundError,
     OptionsError,
+    OutputError,
     RunError,
 )
 from l2l_core.images import open_image
@@ -26,6 +28,7 @@ from l2l_core.images.writing import write_image
 from l2l_core.models.model_file import read_model
 from l2l_core.models.run_folder import RunFolder
 from l2l_core.workflows.crossvalidation import CrossValidation, crossvalidate
+from l2l_core.workflows.fold_plan import held
 
 METRICS = ("nrmse", "ms_ssim:scales=1")
 FILTERS = CrossValidation(
@@ -55,6 +58,23 @@ def crossed(tmp_path_factory, configure):
     pytest.importorskip("torch", reason="training needs the torch engine, which is not installed")
     folder = tmp_path_factory.mktemp("crossed")
     return crossvalidate(configure(folder), folder / "cv", TRAINED)
+
+
+def test_two_at_once_are_refused(config, tmp_path):
+    out = tmp_path / "cv"
+    with held(out, resume=False):
+        for resume in (False, True):
+            with pytest.raises(
+                OutputError,
+                match=r"another process \(number \d+ on .*\) works at the cross-val.*cv;",
+            ):
+                crossvalidate(config, out, FILTERS, resume=resume)
+        assert not (out / "plan.json").exists()
+    # Nor does what the lock leaves behind count as something in the folder.
+    crossvalidate(config, out, FILTERS)
+    with pytest.raises(RunError, match="--resume"):
+        crossvalidate(config, out, FILTERS)
+    crossvalidate(config, out, FILTERS, resume=True)
 
 
 def test_no_image_that_a_run_read_is_held_out_of_it(crossed, pairs):
@@ -316,6 +336,36 @@ def test_two_files_of_one_content_are_no_two_images(config, pairs, tmp_path):
     shutil.copyfile(one, other)
     with pytest.raises(DataError, match="same content, so that one image would be trained on"):
         crossvalidate(mine, tmp_path / "cv", FILTERS)
+
+
+def test_an_image_that_was_saved_again_is_no_other_image(config, pairs, tmp_path):
+    mine = copied(config, pairs, tmp_path)
+    one, other, *_ = sorted((tmp_path / "pairs" / "input").iterdir())
+    image = open_image(one)
+    write_image(other, image.read().astype(np.float32), image.axes, channel_names=["again"])
+    assert fingerprint(one)["sha256"] != fingerprint(other)["sha256"]
+    with pytest.raises(DataError, match="same content, so that one image would be trained on"):
+        crossvalidate(mine, tmp_path / "cv", FILTERS)
+
+
+def test_images_of_one_size_on_the_disk_are_no_copies(config, pairs, tmp_path):
+    """Stores are known by the sizes of their chunks; those of two images may be equal."""
+    rng = np.random.default_rng(0)
+    for side in ("input", "benchmark"):
+        (tmp_path / side).mkdir()
+        for number in range(3):
+            pixels = rng.random((48, 48)).astype(np.float32)
+            path = tmp_path / side / f"{number}.zarr"
+            array = zarr.create_array(path, data=pixels, chunks=(48, 48), compressors=None)
+            array.attrs["about"] = "the same in all"
+        # Blank images are no copies of one another either.
+        np.save(tmp_path / side / "3.npy", np.zeros((48, 48), np.float32))
+        np.save(tmp_path / side / "4.npy", np.zeros((48, 48), np.float32))
+    overrides = [f"data.{key}={tmp_path / side}" for key, side in
+                 (("input", "input"), ("target", "benchmark"))]  # fmt: skip
+    plan = CrossValidation(folds=5, repeats=1, filters=("median",), metrics=METRICS, train=False)
+    found = crossvalidate(config, tmp_path / "cv", plan, overrides=overrides)
+    assert len(lines(found)) == 5
 
 
 def test_a_file_in_two_groups_of_a_table_is_refused(config, pairs, tmp_path):
