@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "restore": "Restore images with a model, or with a filter",
         "evaluate": "Score an image against a reference",
         "crossvalidate": "Compare losses and filters on images held out",
+        "compare": "Compare networks and filters in one table and one page",
         "model": "Show what is known of a model; import and export CARE models",
     },
     "Prepare": {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from attrs import Attribute, define, field
@@ -124,12 +124,30 @@ class TextTable:
     caption : str
     header : sequence of str
     rows : sequence of sequence of str
-        Each as long as the header.
+        Each as long as the header; further lines of a cell are written small.
+    best : collection of (int, int)
+        Row and column of each cell that is marked, from 0.
     """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    best: Collection[tuple[int, int]] = ()
+
+
+@define(frozen=True, kw_only=True)
+class Finding:
+    """One result in a sentence, said before everything else.
+
+    Parameters
+    ----------
+    text : str
+    tone : {"plain", "good", "warns"}
+        Whether a reader may be glad, or has to look twice.
+    """
+
+    text: str
+    tone: Literal["plain", "good", "warns"] = "plain"
 
 
 @define(frozen=True, kw_only=True, eq=False)
@@ -141,6 +159,8 @@ class ReportContent:
     title : str
     summary : str
         One paragraph: what was done, with which data and method.
+    findings : sequence of Finding
+        The first one is the most important.
     metrics : sequence of MetricRow
     changes : sequence of ChangePanel
         Of a cross-validation, drawn side by side.
@@ -153,13 +173,16 @@ class ReportContent:
     facts : dict of str to str
         Versions, seed, engine, device, durations and so on, by their names.
     notes : sequence of str
-        Further sentences that a reader has to know.
+        Further sentences that a reader has to know before the tables.
+    remarks : sequence of str
+        Those that can wait until after the images.
     baseline : str
         The candidate that a restoration has to beat, as it is named in `metrics`.
     """
 
     title: str
     summary: str
+    findings: Sequence[Finding] = ()
     metrics: Sequence[MetricRow] = ()
     changes: Sequence[ChangePanel] = ()
     tables: Sequence[TextTable] = ()
@@ -168,4 +191,5 @@ class ReportContent:
     config: str = ""
     facts: Mapping[str, str] = field(factory=dict)
     notes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     baseline: str = "gaussian"

@@ -18,11 +18,12 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from l2l_core.reports.bands import bands, legend_room, shortened
 from l2l_core.reports.content import BENCHMARK, INPUT, RESTORATION, TRUTH
 from l2l_core.reports.regions import Box, Line, across_ridge, richest, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ DARK = Theme(
         "validation": "#ff8c42",
     },
 )
-_FURTHER = ("#009e73", "#cc79a7", "#e69f00", "#f0e442")
+_FURTHER = ("#009e73", "#cc79a7", "#e69f00", "#d55e00", "#f0e442")
 
 
 def to_png(figure: Figure, dpi: int = 130) -> bytes:
@@ -114,7 +115,8 @@ def panel_figure(
     percentile of what is shown, which stands below it.  Crop and profile are chosen by the first
     image that there is of truth, benchmark and input: where there is most detail, and across
     its sharpest ridge.  A profile runs from the black of its image's display range, 0, to its own
-    peak, 1, so that the level beside the peak tells the background.
+    peak, 1, so that the level beside the peak tells the background.  More than five
+    images stand in several bands, each with its own profiles beside that of the image that chose.
 
     Parameters
     ----------
@@ -126,43 +128,54 @@ def panel_figure(
         Whether the profile is drawn below the images.
     """
     images = {name: np.asarray(image) for name, image in example.images.items()}
-    guide = next((images[n] for n in (TRUTH, BENCHMARK, INPUT) if n in images), None)
-    guide = next(iter(images.values())) if guide is None else guide
-    field = whole(guide, side)
-    crop = richest(guide, field, max(16, min(field.height, field.width) // 4))
-    line = across_ridge(guide, crop, length=0.6 * min(crop.height, crop.width))
+    guide = next((name for name in (TRUTH, BENCHMARK, INPUT) if name in images), next(iter(images)))
+    field = whole(images[guide], side)
+    crop = richest(images[guide], field, max(16, min(field.height, field.width) // 4))
+    line = across_ridge(images[guide], crop, length=0.6 * min(crop.height, crop.width))
 
     aspect, crop_aspect = field.height / field.width, crop.height / crop.width
     panel, heights = 2.35, [2.35 * aspect, 2.35 * crop_aspect, 1.75]
     rows = 3 if profile else 2
     # Titles, captions and the profile's labels stand between the rows, in inches.
     top, gaps, bottom = 0.34, [0.3, 0.2], 0.5 if profile else 0.1
-    width = panel * len(images) + 0.08 * (len(images) - 1) + 0.2
-    height = top + sum(heights[:rows]) + sum(gaps[: rows - 1]) + bottom
+    rows_of_names = bands(list(images))
+    across = max(len(band) for band in rows_of_names)
+    width = panel * across + 0.08 * (across - 1) + 0.2
+    tall = top + sum(heights[:rows]) + sum(gaps[: rows - 1]) + bottom
+    height = tall * len(rows_of_names)
     figure = Figure(figsize=(width, height), facecolor=theme.paper)
-    y = height - top
-    for row, box in enumerate((field, crop)):
-        y -= heights[row]
-        for column, (name, image) in enumerate(images.items()):
-            place = (0.1 + column * (panel + 0.08), y, panel, heights[row])
-            axes = _axes(figure, place, width, height)
-            limits = display_range(field.cut(image))
-            _show(axes, image, box, limits, theme)
-            if row == 0:
-                axes.set_title(name[:1].upper() + name[1:], color=theme.ink, fontsize=11, pad=5)
-                axes.set_xlabel(_caption(limits), color=theme.ink, fontsize=7.5, labelpad=3)
-                _outline(axes, crop)
-            else:
-                axes.plot(*_xy(line), color=_MARK, linewidth=1.1)
-            if column == 0:
-                _scale_bar(axes, box, example.pixel_size)
-        y -= gaps[row] if row < rows - 1 else 0
-    if profile:
-        # The legend stands beside the profile where the images leave it the room.
-        aside = 1.15 if len(images) > 2 else 0.0
-        place = (0.7, y - heights[2], width - 0.85 - aside, heights[2])
-        _draw_profile(_axes(figure, place, width, height), images, field, line, example, theme)
+    for number, band in enumerate(rows_of_names):
+        y = height - number * tall - top
+        for row, box in enumerate((field, crop)):
+            y -= heights[row]
+            for column, name in enumerate(band):
+                place = (0.1 + column * (panel + 0.08), y, panel, heights[row])
+                axes = _axes(figure, place, width, height)
+                limits = display_range(field.cut(images[name]))
+                _show(axes, images[name], box, limits, theme)
+                if row == 0:
+                    _entitle(axes, name, theme)
+                    axes.set_xlabel(_caption(limits), color=theme.ink, fontsize=7.5, labelpad=3)
+                    _outline(axes, crop)
+                else:
+                    axes.plot(*_xy(line), color=_MARK, linewidth=1.1)
+                if column == 0:
+                    _scale_bar(axes, box, example.pixel_size)
+            y -= gaps[row] if row < rows - 1 else 0
+        if profile:
+            shown = {name: images[name] for name in images if name in (*band, guide)}
+            # The legend stands beside the profile where the images leave it the room.
+            aside = legend_room(shown)
+            place = (0.7, y - heights[2], width - 0.85 - aside, heights[2])
+            _draw_profile(_axes(figure, place, width, height), shown, field, line, example, theme)
     return figure
+
+
+def _entitle(axes: Axes, name: str, theme: Theme) -> None:
+    # Others are names of methods, which are written as a user gives them.
+    title = shortened(name.capitalize() if name in theme.lines else name)
+    size = min(11.0, 11.0 * 24 / len(title))
+    axes.set_title(title, color=theme.ink, fontsize=size, pad=5)
 
 
 def _axes(
@@ -264,7 +277,7 @@ def _scale_bar(axes: Axes, box: Box, pixel_size: Length | None) -> None:
 
 def _draw_profile(
     axes: Axes,
-    images: dict[str, NDArray[Any]],
+    images: Mapping[str, NDArray[Any]],
     field: Box,
     line: Line,
     example: Example,
@@ -286,7 +299,7 @@ def _draw_profile(
             color=theme.lines.get(name) or next(further, theme.ink),
             linestyle="--" if name == TRUTH else "-",
             linewidth=1.8,
-            label=name,
+            label=shortened(name),
         )
     axes.set_xlim(0, line.length * pixel)
     axes.set_xlabel(f"distance along the marked line ({unit})")

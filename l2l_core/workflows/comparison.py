@@ -3,6 +3,9 @@
 References are scaled so that their 1st and 99.8th percentile are 0 and 1, which is the data range,
 and every candidate is fitted to the reference with one gain and one offset a plane: what is
 compared is structure, and no method gains from the units that it comes out in.
+
+This is for the report of one run, on its own validation images.  Several networks and filters are
+compared, on images that nothing has trained on, by :mod:`l2l_core.workflows.method_comparison`.
 """
 
 from __future__ import annotations

@@ -164,8 +164,8 @@ def contest_cells(one: Contest) -> tuple[str, ...]:
         f"{one.first} / {one.second}",
         one.better or "—",
         str(one.tests.pairs),
-        _p(one.tests.t_p),
-        _p(one.tests.wilcoxon_p),
+        p_text(one.tests.t_p),
+        p_text(one.tests.wilcoxon_p),
     )
 
 
@@ -232,7 +232,8 @@ def _number(value: float) -> str:
     return f"{value:.4g}" if isfinite(value) else "—"
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """Return a p as a reader wants it; a dash for NaN."""
     if not isfinite(value):
         return "—"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_METRICS = ("nrmse", "ms_ssim:preset='paper-5'")
+_ABBREVIATIONS = ("psnr", "nrmse", "ssim", "rse", "rsp", "frc", "rms")
 DATA_RANGE_SOURCE = "1st to 99.8th percentile of the reference plane"
 
 
@@ -139,7 +140,8 @@ def _title(name: str, options: Mapping[str, Any]) -> str:
     if name == "ms_ssim":
         return f"{scales or 3}S-SSIM"
     said = ", ".join(f"{key} {value}" for key, value in options.items())
-    return name.upper().replace("_", "-") + (f" ({said})" if said else "")
+    words = (word.upper() if word in _ABBREVIATIONS else word for word in name.split("_"))
+    return " ".join(words) + (f" ({said})" if said else "")
 
 
 def planes_of(pixels: NDArray[Any], axes: str) -> NDArray[Any]:

@@ -1,0 +1,392 @@
+"""Networks, losses and filters on one data set: one table, one page, and who beats whom.
+
+What is compared are whole methods, on images that nothing has trained on.
+:mod:`l2l_core.workflows.comparison` is something else: it holds the restoration of one network
+against Gaussian filters, plane by plane, for the report of its run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import define
+
+from l2l_core.components.training import Events
+from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
+from l2l_core.data.fingerprints import fingerprint
+from l2l_core.data.pairs import channel_count
+from l2l_core.errors import DataError, ImageError, Interrupted, OptionsError
+from l2l_core.models.facts import plain
+from l2l_core.workflows.compared_images import (
+    ComparedImages,
+    given_images,
+    held_out_images,
+    refuse_trained,
+    validation_images,
+)
+from l2l_core.workflows.compared_plan import METRICS, TRUTH_METRICS, MethodComparison
+from l2l_core.workflows.compared_report import About, Files, write_results
+from l2l_core.workflows.compared_summary import Summary, summarize
+from l2l_core.workflows.compared_work import ComparedWork, Contestant, Row
+from l2l_core.workflows.fold_images import (
+    FoldImages,
+    content_prints,
+    open_images,
+    own_images,
+    refuse_copies,
+)
+from l2l_core.workflows.fold_methods import (
+    Method,
+    filter_method,
+    find_methods,
+    refuse_same,
+    settings_of,
+)
+from l2l_core.workflows.fold_plan import claim
+from l2l_core.workflows.fold_scores import choose_metrics, refuse_tuning_by_truth
+from l2l_core.workflows.given_runs import open_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from l2l_core.data.pairs import Pair
+    from l2l_core.workflows.fold_scores import ChosenMetric
+
+__all__ = ["MethodComparison", "MethodsCompared", "compare_methods"]
+
+
+@define(frozen=True)
+class MethodsCompared:
+    """What a comparison came to.
+
+    Parameters
+    ----------
+    files : Files
+        What was written.
+    summary : Summary
+        Means with their intervals, tests, and sentences.
+    about : About
+        What a reader has to know.
+    """
+
+    files: Files
+    summary: Summary
+    about: About
+
+
+def compare_methods(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    plan: MethodComparison | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    display: Events | None = None,
+) -> MethodsCompared:
+    """Compare networks and filters on images that nothing has trained on.
+
+    Parameters
+    ----------
+    sources : sequence of str or Path
+        At most one configuration (``.toml``), which is trained with every loss and variant, and
+        folders of finished runs or models, which only restore.
+    out : str or Path
+        Folder to make.
+    plan : MethodComparison, optional
+    overrides : sequence of str, optional
+        Changes to the configuration, for all methods.
+    resume : bool, optional
+        Whether what is in the folder goes on.  Methods may differ from those before; images and
+        metrics may not.
+    display : Events, optional
+        Told what goes on.
+
+    Returns
+    -------
+    MethodsCompared
+
+    Raises
+    ------
+    ConfigError, OptionsError
+        If the configuration, methods or metrics are wrong, or there is nothing to compare.
+    ModelError
+        If there is no model where a run should be.
+    DataError, ImageError
+        If there are too few images, something was trained on one of them, or they do not fit.
+    RunError
+        If there is something in the folder that is not gone on with, or cannot be.
+    Interrupted
+        If the user stopped it; says what is on disk.
+    """
+    work = _Work(sources, Path(out), plan or MethodComparison(), overrides, display or Events())
+    claim(Path(out), work.facts(), work.text, resume=resume, what="comparison")
+    rows = work.rows()
+    summary = summarize(rows, work.metrics)
+    about = work.about(rows)
+    files = write_results(Path(out), rows, summary, work.images, about)
+    work.display.message(f"wrote the report {files.report}")
+    return MethodsCompared(files, summary, about)
+
+
+class _Work:
+    """A comparison whose methods and images are known to be sound."""
+
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        out: Path,
+        plan: MethodComparison,
+        overrides: Sequence[str],
+        display: Events,
+    ) -> None:
+        self.out, self.plan, self.display = out, plan, display
+        self.overrides = tuple(overrides)
+        self.config = _only_config(sources)
+        self.runs = open_runs([one for one in sources if Path(one) != self.config])
+        self._read_config()
+        self.metrics = self._metrics()
+        self.trained, self.filters = self._methods()
+        self.images = self._images()
+        self.own = {one.label: self._own(one) for one in self.trained}
+        self._refuse_unfit()
+        self._refuse_seen()
+        self.tunes_on = self._tunes_on()
+        self.contestants = tuple(self._contestants())
+
+    def _read_config(self) -> None:
+        self.text, self.settings, self.tables = "", None, {}
+        self.every: FoldImages | None = None
+        self.base = Path()
+        if self.config is None:
+            if self.plan.losses or self.plan.variants or self.overrides:
+                raise OptionsError(
+                    "--loss, --variant and --set change a configuration, and none is given; runs "
+                    "are finished and only restore"
+                )
+            return
+        where = str(self.config)
+        self.text = read_text(self.config)
+        self.tables = apply_overrides(parse_toml(self.text, where), self.overrides)
+        self.settings = parse_config(self.tables, where)
+        self.base = self.config.resolve().parent
+        self.every = open_images(self.settings, self.base)
+
+    def _metrics(self) -> tuple[ChosenMetric, ...]:
+        truth = bool(self.plan.truth)
+        names = self.plan.metrics or METRICS + TRUTH_METRICS * truth
+        return choose_metrics(names, truth=truth, alone=True)
+
+    def _methods(self) -> tuple[tuple[Method, ...], tuple[Method, ...]]:
+        """Return what is trained, and the filters."""
+        plan = self.plan
+        trained: tuple[Method, ...] = ()
+        if self.config is not None and plan.train:
+            trained = find_methods(
+                self.tables,
+                str(self.config),
+                losses=plan.losses,
+                variants=plan.variants,
+                filters=(),
+                train=True,
+            )
+        elif plan.losses or plan.variants:
+            raise OptionsError(
+                "without training there are no losses and no variants; leave --no-training out, or "
+                "leave them out"
+            )
+        filters = tuple(filter_method(text) for text in plan.filters)
+        labels = [one.label for one in (*trained, *filters)] + [run.label for run in self.runs]
+        if not labels:
+            raise OptionsError(
+                "there is no method to compare: give a configuration to train, folders of finished "
+                "runs, or filters with --filter"
+            )
+        refuse_same(labels)
+        if any(one.grid for one in filters):
+            refuse_tuning_by_truth(self.metrics)
+            if not self.metrics[0].reference:
+                raise OptionsError(
+                    f"the first metric, {self.metrics[0].label!r}, tunes the filters, and compares "
+                    "with no benchmark; name another one first"
+                )
+        return trained, filters
+
+    def _images(self) -> ComparedImages:
+        plan = self.plan
+        if plan.input:
+            return given_images(plan.input, plan.target, plan.truth, self.settings, self.runs)
+        if plan.target:
+            raise OptionsError("--target names benchmarks of other images; give these with --input")
+        if self.every is None or self.settings is None:
+            return validation_images(self.runs, plan.truth)
+        return held_out_images(
+            self.every, self.settings, self.base, plan.truth, plan.hold_out, plan.seed
+        )
+
+    def _own(self, method: Method) -> FoldImages:
+        """Return what a training learns from, whose targets may be its own."""
+        if self.every is None or self.settings is None:
+            raise DataError("nothing trains without a configuration")
+        settings = settings_of(method, self.tables, str(self.config))
+        return own_images(self.every, settings, self.settings, self.base, method.label)
+
+    def _refuse_unfit(self) -> None:
+        """Refuse images that a network does not take, before anything is done."""
+        for run in self.runs:
+            run.check(self.images.pairs)
+        if not self.trained or not self.plan.input:
+            return
+        for side in ("input", "target"):
+            learnt = channel_count((getattr(one, side) for one in self._configured()), side)
+            given = channel_count((getattr(one, side) for one in self.images.pairs), side)
+            if learnt != given:
+                raise ImageError(
+                    f"the {side}s of {self.config} have {learnt} channels, and those to compare on "
+                    f"{given}; select the same with data.{side}_select = {{c = ...}}"
+                )
+
+    def _configured(self) -> list[Pair]:
+        """Return all pairs of the configuration."""
+        groups = self.every.groups if self.every else ()
+        return [pair for group in groups for pair in group.pairs]
+
+    def _refuse_seen(self) -> None:
+        """Refuse images that something was trained on."""
+        pairs = self.images.pairs
+        if not self.images.validated:
+            for run in self.runs:
+                refuse_trained(pairs, run.prints, str(run.where))
+        if self.every is None:
+            return
+        every = [self.every, *self.own.values()]
+        prints = content_prints(every)
+        if self.images.out:
+            refuse_copies(every)
+        else:
+            seen = {sha256: path for path, sha256 in prints.items()}
+            without = "; without --input images of it are held out" if self.trained else ""
+            refuse_trained(pairs, seen, str(self.config), others=without)
+
+    def _tunes_on(self) -> tuple[Pair, ...]:
+        """Return what filters are tuned on: images that train, none that is compared on."""
+        if not any(one.grid for one in self.filters):
+            return ()
+        if self.every is not None:
+            chosen = self.images.chosen or range(len(self.every.groups))
+            return self.every.training(chosen, self.images.out).pairs
+        for run in self.runs:
+            if found := run.training(all_of_it=not self.images.validated):
+                self.display.message(f"filters are tuned on what {run.where} was trained on")
+                return found
+        raise DataError(
+            "tune=true chooses options by the images that train, and none can be found by the "
+            "records of the runs; give the configuration with --no-training, run from the folder "
+            "that its images are named from, or give the filter's options"
+        )
+
+    def _contestants(self) -> list[Contestant]:
+        found = [Contestant("filter", one) for one in self.filters]
+        for one in self.trained:
+            learns = None
+            if self.images.out:
+                learns = self.own[one.label].training(self.images.chosen, self.images.out)
+            settings = settings_of(one, self.tables, str(self.config))
+            found.append(Contestant("network", one, settings, learns))
+        found += [Contestant("network", Method(run.label), run=run) for run in self.runs]
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what may not change while a comparison goes on."""
+        config = resolved(self.settings) if self.settings else None
+        if config:
+            # A free choice for a run, too.
+            del config["restorer"]["device"]
+        images = [image for pair in self.images.pairs for image in (pair.input, pair.target)]
+        paths = dict.fromkeys(one.info.path for one in [*images, *self.images.truths.values()])
+        found: dict[str, Any] = plain(
+            {
+                "config": config,
+                "metrics": [one.label for one in self.metrics],
+                "images": [pair.name for pair in self.images.pairs],
+                "data": {path: fingerprint(Path(path))["sha256"] for path in paths},
+            }
+        )
+        return found
+
+    def rows(self) -> list[Row]:
+        """Work at all methods, and return the rows of all of them."""
+        work = ComparedWork(
+            self.out,
+            self.config,
+            self.overrides,
+            self.metrics,
+            self.images,
+            self.tunes_on,
+            self.display,
+        )
+        found: list[Row] = []
+        done, count = 0, len(self.contestants)
+        try:
+            found += work.input_rows()
+            for one in self.contestants:
+                rows = work.finished(one)
+                if rows is None:
+                    label = one.method.label
+                    self.display.message(f"method {done + 1} of {count}: {label}")
+                    rows = work.work(one)
+                found += rows
+                done += 1
+        except (KeyboardInterrupt, Interrupted):
+            raise Interrupted(
+                f"Interrupted: {done} of {count} methods are finished and safe in {self.out}. "
+                "The same command with --resume goes on."
+            ) from None
+        return found
+
+    def about(self, rows: Sequence[Row]) -> About:
+        """Return what a reader of the results has to know."""
+        remarks = list(self.images.remarks)
+        unknown = [str(run.where) for run in self.runs if not run.prints]
+        if unknown:
+            remarks.append(
+                f"What {', '.join(unknown)} was trained on is not recorded, so nothing can tell "
+                "whether it has seen these images."
+            )
+        starts = {one.settings.train.start_from for one in self.contestants if one.settings}
+        remarks += [
+            f"Training starts from the weights of {where}: where these have seen the images, "
+            "nothing is new to the network."
+            for where in sorted(starts - {""})
+        ]
+        return About(
+            config=self.text,
+            overrides=self.overrides,
+            sentence=self.images.sentence,
+            trained=tuple(one.label for one in self.trained),
+            learnt=len(self.images.chosen) or len(self.every.groups if self.every else ()),
+            tuned_on=len(self.tunes_on),
+            remarks=tuple(remarks),
+            methods={row["title"]: _made(row) for row in rows if row["kind"] != "input"},
+        )
+
+
+def _made(row: Row) -> str:
+    """Return in words how a method came about."""
+    if row["kind"] == "filter":
+        options = ", ".join(f"{key} = {value}" for key, value in row["options"].items())
+        return f"filter; {options or 'no options'}"
+    if "epochs" in row:
+        return f"trained here; best epoch {row['best_epoch']} of {row['epochs']} ({row['run']})"
+    return f"trained before ({row['run']})"
+
+
+def _only_config(sources: Sequence[str | Path]) -> Path | None:
+    """Return the configuration among the sources, None where there is none."""
+    found = [Path(one) for one in sources if Path(one).suffix == ".toml"]
+    if len(found) > 1:
+        raise OptionsError(
+            f"{' and '.join(map(str, found))} are {len(found)} configurations; give one, and what "
+            "differs as --variant, or train each by itself and give the runs"
+        )
+    return found[0] if found else None
