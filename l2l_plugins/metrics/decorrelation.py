@@ -59,7 +59,10 @@ class Amplitudes:
     count: NDArray[np.float64]
 
     def without_coarse(self, width: float) -> Amplitudes:
-        """Return the amplitudes behind a high-pass filter, 1 less a Gaussian of `width` pixels."""
+        """Return the amplitudes behind a high-pass filter, 1 - exp(-2 (width radius)^2).
+
+        An image less itself after a Gaussian filter of 2 / pi times `width` pixels has them.
+        """
         kept = 1.0 - np.exp(-2.0 * (width * self.radius) ** 2)
         return Amplitudes(self.radius, self.amplitude * kept, self.count)
 

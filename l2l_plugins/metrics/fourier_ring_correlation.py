@@ -108,6 +108,7 @@ def ring_correlation(
     RingCorrelation
         A Hann window is applied, and the mean removed.
     """
+    _check_sides(one.shape)
     spectra = [spectrum(tapered(image, mask)) for image in (one, other)]
     return _of_spectra([(spectra[0], spectra[1])], one.shape)
 
@@ -140,6 +141,7 @@ def checkerboard_correlation(
                 "by two pixels; expected a mask of larger patches"
             )
     shape = blocks[0, 0].shape
+    _check_sides(shape)
     spectra = {place: spectrum(tapered(half, kept)) for place, half in blocks.items()}
     fy, fx = frequencies(shape)
     pairs = [
@@ -156,15 +158,18 @@ def checkerboard_correlation(
     return RingCorrelation(halves.frequency / 2, correlation, finest=4.0)
 
 
-def _of_spectra(
-    pairs: list[tuple[NDArray[Any], NDArray[Any]]], shape: tuple[int, ...]
-) -> RingCorrelation:
+def _check_sides(shape: tuple[int, ...]) -> None:
     if min(shape) < _SMALLEST:
         raise ImageError(
             f"a Fourier ring correlation of images of {shape[0]} by {shape[1]} pixels has too few "
             f"rings; expected at least {_SMALLEST} pixels along each side, twice as many for a "
             "checkerboard"
         )
+
+
+def _of_spectra(
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]], shape: tuple[int, ...]
+) -> RingCorrelation:
     fy, fx = frequencies(shape)
     side = min(shape)
     # Ring 0 is the mean alone; rings are centred on multiples of the step.

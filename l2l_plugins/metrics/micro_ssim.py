@@ -63,7 +63,10 @@ class MicroSsim(PlanewiseMetric):
                 f"MicroSSIM got a reference whose percentile {self.background} is its maximum; "
                 "expected structure above the background"
             )
-        value = micro_structural_similarity(reference, image, bg_percentile=self.background)
+        # Rounding leaves variances below 0 in flat places, of which the package takes roots for
+        # parts of the index that are not used.
+        with np.errstate(invalid="ignore"):
+            value = micro_structural_similarity(reference, image, bg_percentile=self.background)
         return float(value)
 
 

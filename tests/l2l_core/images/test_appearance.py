@@ -47,6 +47,26 @@ def test_contrast_of_a_ramp_is_that_of_the_uniform_distribution():
     assert result.rms == pytest.approx(np.sqrt(square - 0.25), abs=0.004)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.01])
+def test_contrasts_are_the_formulas_step_by_step(share):
+    image = np.random.default_rng(7).gamma(
+        0.1, size=(60, 70)
+    )  # bright spots, of which more than 1 % is cut off
+    taps = np.exp(-(np.arange(-8.0, 9.0) ** 2) / (2 * 2.0**2))
+    taps /= taps.sum()
+    blurred = np.pad(image, 8, mode="symmetric")
+    for axis in (0, 1):
+        blurred = np.apply_along_axis(np.convolve, axis, blurred, taps, "valid")
+    pixels = np.sort(blurred.ravel())
+    low, high = np.percentile(pixels, [1, 99])
+    pixels = np.clip((pixels - low) / (high - low), 0, 1)
+    count = round(share * pixels.size)
+    s, b = pixels[-count:].mean(), pixels[:-count].mean()
+    result = contrast(image, sample=share)
+    assert result.michelson == pytest.approx((s - b) / (s + b))
+    assert result.rms == pytest.approx(np.sqrt(np.mean((pixels - pixels.mean()) ** 2)))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_contrast_does_not_depend_on_gain_and_offset_or_dtype(dtype):
     image = ndimage.gaussian_filter(RNG.random((128, 128)), 3)

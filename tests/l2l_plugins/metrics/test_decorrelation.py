@@ -37,6 +37,18 @@ def test_the_curve_is_the_correlation_with_the_whitened_image(shape):
         assert value == pytest.approx(cross / norm)
 
 
+def test_the_high_pass_filter_takes_a_gaussian_away():
+    image = np.random.default_rng(2).random((48, 48))
+    width = 3.0
+    sharp = image - ndimage.gaussian_filter(image, 2 * width / np.pi, mode="wrap", truncate=8)
+    given, wanted = amplitudes(image).without_coarse(width), amplitudes(sharp)
+    # The window goes over the filtered image here, so amplitudes agree as means over rings alone.
+    for low, high in ((0.05, 0.15), (0.15, 0.3), (0.4, 0.8)):
+        ring = (given.radius > low) & (given.radius <= high)
+        power = [np.sum(one.count[ring] * one.amplitude[ring] ** 2) for one in (given, wanted)]
+        assert power[0] == pytest.approx(power[1], rel=0.15)
+
+
 @pytest.mark.parametrize("period", [3.5, 5.0, 8.0])
 @pytest.mark.parametrize("noise", [0.02, 0.1])
 def test_the_resolution_is_where_the_spectrum_ends(period, noise):

@@ -93,6 +93,8 @@ def test_images_without_anything_in_common_give_a_sentence():
         metric(one)
     with pytest.raises(ImageError, match="too few rings"):
         metric(one[:12, :30], one[:12, :30])
+    with pytest.raises(ImageError, match=r"of 0 by 96 pixels has too few rings"):
+        get("metric", "frc_resolution", halves="checkerboard")(one[:1])
 
 
 def test_a_mask_leaves_the_resolution_of_the_rest():

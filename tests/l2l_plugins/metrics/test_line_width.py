@@ -5,8 +5,10 @@ import pytest
 
 from l2l_core.components.factory import get
 from l2l_core.errors import OptionsError, StatisticsError
-from l2l_plugins.metrics.line_width import FWHM, LineWidth
+from l2l_plugins.metrics.line_width import LineProfile, LineWidth, LineWidths
 from l2l_plugins.metrics.ridges import skeleton, stretches
+
+FWHM = 2.354820045  # of a Gaussian of unit standard deviation: exp(-x^2 / 2) is a half at 1.17741
 
 
 def lines(angle, sigma, *, side=112, pitch=36.0, noise=0.0, seed=0):
@@ -35,6 +37,22 @@ def test_the_uncertainty_is_the_spread_of_the_widths():
         said += [profile.uncertainty for profile in found.profiles]
     assert np.mean(said) == pytest.approx(np.sqrt(np.mean(np.square(widths))), rel=0.4)
     assert found.uncertainty < np.mean(said)
+
+
+def test_the_uncertainty_of_the_median_is_that_of_normal_widths():
+    rng = np.random.default_rng(0)
+    none = np.zeros(1)
+    drawn = [
+        LineWidths(
+            tuple(
+                LineProfile((0.0, 0.0), 0.0, none, none, none, float(width), 1.0)
+                for width in rng.normal(5.0, 0.4, 40)
+            )
+        )
+        for _ in range(300)
+    ]
+    scatter = np.std([one.median for one in drawn])
+    assert np.mean([one.uncertainty for one in drawn]) == pytest.approx(scatter, rel=0.1)
 
 
 def test_a_bent_line_is_not_widened_by_the_average_along_it():

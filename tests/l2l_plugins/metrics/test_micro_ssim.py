@@ -69,3 +69,10 @@ def test_images_that_cannot_be_compared_give_a_sentence():
         get("metric", "micro_ssim", background=50)(
             IMAGE, np.minimum(REFERENCE, np.percentile(REFERENCE, 30))
         )
+
+
+def test_places_without_any_detail_make_no_noise():
+    flat = np.zeros((40, 40))
+    flat[10:14, 5:35] = 1.0
+    noisy = flat + 0.05 * np.random.default_rng(0).standard_normal(flat.shape)
+    assert 0 < get("metric", "micro_ssim")(noisy, flat) < 1
