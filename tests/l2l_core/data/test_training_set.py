@@ -214,3 +214,17 @@ def test_frames_of_real_microtubules_make_a_noise2noise_set(real_data):
     assert sample.input.shape == sample.target.shape == (1, 128, 128)
     assert not np.array_equal(sample.input, sample.target)
     assert np.corrcoef(sample.input.ravel(), sample.target.ravel())[0, 1] > 0.2
+
+
+def test_poisson_noise_is_on_what_is_trained_from_and_on_nothing_else(folder):
+    noisy = AugmenterConfig(name="poisson_noise", options={"gain": 20.0})
+    found, plain = prepare(_config(augment=(noisy,)), folder), prepare(_config(), folder)
+    for index in range(20):
+        one, other = found.samples[index], plain.samples[index]
+        assert not np.array_equal(one.input, other.input)
+        np.testing.assert_array_equal(one.target, other.target)
+    assert len(found.validation) == len(plain.validation) > 0
+    for one, other in zip(found.validation, plain.validation, strict=True):
+        np.testing.assert_array_equal(one.input, other.input)
+        np.testing.assert_array_equal(one.target, other.target)
+    assert found.target_normalization == plain.target_normalization

@@ -2,9 +2,11 @@ import json
 
 import numpy as np
 import pytest
+from attrs import evolve
 from scipy import ndimage
 
 from l2l_core.cli.main import main
+from l2l_core.data.simulation import SPECIMENS, write_pairs
 from l2l_core.errors import OutputError, PairingError
 from l2l_core.images.image import Length
 from l2l_core.images.reading import open_image
@@ -95,3 +97,19 @@ def test_the_command_says_how_far_and_fails_where_a_pair_was_left(folders, tmp_p
     assert [pair["shift"] is None for pair in found] == [False, True, False]
     assert "1 of 3 pairs could not be aligned" in captured.err
     assert "not aligned: " in captured.err
+
+
+@pytest.mark.parametrize(("specimen", "size"), [("actin", 384), ("caveolae", 512)])
+@pytest.mark.parametrize(("method", "tolerance"), [("phase", 0.5), ("ssim", 1.0)])
+def test_the_drift_of_simulated_pairs_is_found(specimen, size, method, tolerance, tmp_path):
+    # Two labels of one truth have little in common, so a small field leaves more than a rounding.
+    options = evolve(SPECIMENS[specimen], size=(size, size))
+    options = evolve(options, drift_nm=3 * options.pixel_size_nm)
+    written = write_pairs(specimen, tmp_path / "pairs", 2, 2, options)
+    pairs = json.loads(written.parameters.read_text())["pairs"]
+    assert max(abs(drift) for pair in pairs for drift in pair["drift_px"]) > 2
+    found = list(align(written.input, written.benchmark, tmp_path / "out", method=method))
+    for one, pair in zip(found, pairs, strict=True):
+        y, x = pair["drift_px"]
+        # It is moved back by what it has drifted.
+        assert (one.shift.y, one.shift.x) == pytest.approx((-y, -x), abs=tolerance)

@@ -23,6 +23,7 @@ from l2l_core.images import list_images, open_image
 from l2l_core.images.writing import write_image
 from l2l_core.models.model_file import read_model
 from l2l_core.models.run_folder import RunFolder
+from l2l_core.workflows.model import load_model
 from l2l_core.workflows.train import train
 
 pytest.importorskip("torch", reason="training needs the torch engine, which is not installed")
@@ -316,3 +317,17 @@ def test_training_without_validation_says_so(config, tmp_path):
     run = train(config, tmp_path / "run", overrides=["data.validation=0"], display=Listener())
     assert any("validat" in text for text in said)
     assert "no validation" in run.report.read_text(encoding="utf-8").lower()
+
+
+def test_noise_that_was_trained_with_is_not_put_on_what_is_restored(config, pairs, tmp_path):
+    noise = 'augment=[{name="poisson_noise", options={gain=500.0}}]'
+    run = train(config, tmp_path / "run", overrides=[noise])
+    pixels = open_image(pairs / "input" / "pair-0001.ome.tif").read()
+    with load_model(run.model, device="cpu") as model:
+        restored = model.restore(pixels, "YX")
+        np.testing.assert_array_equal(model.restore(pixels, "YX"), restored)
+        # The network on the image as it is, normalised and put back by hand.
+        numbers = model.numbers(model.measure(pixels, "YX"))
+        alone = model.restorer.restore(numbers.before.apply(pixels[np.newaxis])[np.newaxis])
+        expected = numbers.after.invert(alone["mean"][0])[0]
+    np.testing.assert_allclose(restored, expected, rtol=1e-5)
