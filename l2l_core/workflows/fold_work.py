@@ -103,6 +103,9 @@ class Task:
             settings = resolved(self.settings)
             # It may change while a run goes on.
             del settings["restorer"]["device"]
+            if not settings["restorer"]["chain"]:
+                # What was written before there were chains is gone on with.
+                del settings["restorer"]["chain"]
         held = [pair.name for _, pair in self.fold.held]
         facts = {**self.fold.facts(), "held_out": held, "settings": settings}
         return fingerprint(plain({**facts, "metrics": [one.label for one in metrics]}))

@@ -10,6 +10,7 @@ from l2l_core.cli.main import main
 from l2l_core.errors import RunError
 from l2l_core.images import open_image
 from l2l_core.models.model_file import read_record
+from l2l_core.workflows.crossvalidation import CrossValidation, crossvalidate
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.run_report import history
 from l2l_core.workflows.train import train
@@ -121,3 +122,13 @@ def test_what_is_exported_is_the_network_alone_and_says_so(command, chained, l2l
     status, _, errors = l2l("model", command, chained.folder, "--out", tmp_path / "out")
     assert status == 0, errors
     assert "(white_top_hat, binary_map) is no part of it" in errors
+
+
+def test_maps_are_scored_in_a_cross_validation_like_any_restoration(configure, tmp_path):
+    pytest.importorskip("torch", reason="training needs the torch engine, which is not installed")
+    how = CrossValidation(folds=2, repeats=1, losses=("mae",), metrics=("nrmse",))
+    found = crossvalidate(configure(tmp_path), tmp_path / "cv", how, overrides=[CHAIN])
+    rows = [json.loads(line) for line in found.files.results.read_text().splitlines()]
+    scores = [row["metrics"]["nrmse"]["restoration"] for row in rows]
+    assert len(scores) == 4
+    assert np.isfinite(scores).all()
