@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
@@ -15,7 +15,7 @@ from l2l_core.images.zarr_collections import Collection, list_collection
 from l2l_core.streaming.manifest import is_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from l2l_core.components.geometry import Geometry
     from l2l_core.images.image import Image, Length
@@ -335,8 +335,20 @@ def pixel_size(image: Image, geometry: Geometry) -> dict[str, Length]:
     }
 
 
-def kept_names(image: Image, shape: Sequence[int], axes: str) -> tuple[str, ...] | None:
-    """Return the channel names where a restoration still has those channels."""
-    names = image.info.channel_names
+def kept_names(
+    image: Image, shape: Sequence[int], axes: str, appearance: Mapping[str, Any] | None = None
+) -> tuple[str, ...] | None:
+    """Return the names of a restoration's channels; None where nobody knows them.
+
+    Several channels are called as the targets were that the model learnt from, by what it
+    remembers of them (`appearance`): a network that separates structures makes other channels of
+    those that go in.  Otherwise they are the image's, where there are as many.
+    """
     count = shape[axes.index("C")] if "C" in axes else 1
+    target = (appearance or {}).get("target", {}).get("mean", {})
+    learnt = [channel.get("name") for channel in target.get("channels", ())]
+    # Names that differed from image to image are a list.
+    if count > 1 and len(learnt) == count and all(isinstance(name, str) for name in learnt):
+        return tuple(learnt)
+    names = image.info.channel_names
     return names if names and len(names) == count else None

@@ -124,7 +124,7 @@ def _restore(
             outputs[name],
             written,
             pixel_size=pixel_size(image, model.geometry),
-            channel_names=kept_names(image, outputs[name].shape, written),
+            channel_names=kept_names(image, outputs[name].shape, written, model.info.appearance),
             provenance={**provenance, "output": name},
         )
     shape = tuple(outputs["mean"].shape)

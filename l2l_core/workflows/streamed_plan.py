@@ -81,7 +81,7 @@ def plan_image(model: Model, target: Target, options: RestoreOptions) -> ImageJo
             compression=options.compression,
             pixel_size=pixel_size(image, frame.geometry),
             translation=_translation(image, frame),
-            channel_names=kept_names(image, grid.levels[0].shape, grid.axes),
+            channel_names=kept_names(image, grid.levels[0].shape, grid.axes, model.info.appearance),
             omero=_omero(image, source),
             name=_stem(target.out),
         )

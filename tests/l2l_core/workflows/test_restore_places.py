@@ -11,6 +11,7 @@ from l2l_core.workflows.restore import restore_file, restore_files
 from l2l_core.workflows.restore_places import (
     channel_number,
     find_targets,
+    kept_names,
     output_places,
     suffix_of,
 )
@@ -154,3 +155,20 @@ def test_a_channel_by_name_or_number(tmp_path, images):
         channel_number(image, "2")
     with pytest.raises(AxesError, match="leave --channel out"):
         channel_number(open_image(images / "a.zarr"), "0")
+
+
+def test_channels_that_a_network_made_are_called_as_its_targets_were(tmp_path):
+    write_image(
+        tmp_path / "two.tif", np.stack([PLANE, PLANE]), "CYX", channel_names=("dna", "actin")
+    )
+    image = open_image(tmp_path / "two.tif")
+
+    def learnt(*names):
+        return {"target": {"mean": {"channels": [{"name": name} for name in names]}}}
+
+    assert kept_names(image, (2, 8, 8), "CYX", learnt("nucleus", "rim")) == ("nucleus", "rim")
+    # Names that were unknown, or not the same in all images.
+    for names in ((None, None), (["a", "b"], "rim"), ("one",)):
+        assert kept_names(image, (2, 8, 8), "CYX", learnt(*names)) == ("dna", "actin")
+    assert kept_names(image, (2, 8, 8), "CYX", {}) == ("dna", "actin")
+    assert kept_names(image, (8, 8), "YX", learnt("one")) is None
