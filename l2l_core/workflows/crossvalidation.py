@@ -155,7 +155,7 @@ class _Work:
         self.truths = self._truths()
         every = [self.images, *self.own_images.values()]
         self.prints = content_prints(every, self.truths)
-        refuse_copies(every, self.prints)
+        refuse_copies(every)
         # Folds that a gap leaves nothing to train on are found before there is a folder.
         self.tasks = list(self._tasks())
 
@@ -183,6 +183,9 @@ class _Work:
         config = resolved(self.settings)
         # A free choice for a run, too.
         del config["restorer"]["device"]
+        if not config["restorer"]["chain"]:
+            # Nor do those of before there were chains say so.
+            del config["restorer"]["chain"]
         facts = {
             "config": config,
             "folds": self.plan.folds,

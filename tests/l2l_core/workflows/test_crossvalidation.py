@@ -358,6 +358,8 @@ def test_images_of_one_size_on_the_disk_are_no_copies(config, pairs, tmp_path):
             path = tmp_path / side / f"{number}.zarr"
             array = zarr.create_array(path, data=pixels, chunks=(48, 48), compressors=None)
             array.attrs["about"] = "the same in all"
+        stores = (tmp_path / side).iterdir()
+        assert len({fingerprint(store)["sha256"] for store in stores}) == 1
         # Blank images are no copies of one another either.
         np.save(tmp_path / side / "3.npy", np.zeros((48, 48), np.float32))
         np.save(tmp_path / side / "4.npy", np.zeros((48, 48), np.float32))
