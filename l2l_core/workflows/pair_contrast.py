@@ -21,6 +21,7 @@ from l2l_core.images.appearance import contrast, details
 from l2l_core.workflows.labelled_pairs import labelled_pairs, plane_of, spread_planes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -250,6 +251,31 @@ def pair_contrast(
             "expected images with structure"
         )
     return SetContrast(tuple(measured), tuple(dict.fromkeys(notes)))
+
+
+def swapped_labels(appearance: Mapping[str, Any]) -> str:
+    """Return a sentence where inputs have the higher contrast of two labels, else nothing.
+
+    Parameters
+    ----------
+    appearance : mapping
+        That of a training set, see :class:`~l2l_core.data.training_set.TrainingSet`.  Images of
+        several channels are no pair of labels, and nothing is said of them.
+    """
+    found = []
+    for side in ("input", "target"):
+        channels = appearance[side]["mean"]["channels"]
+        michelson = channels[0]["contrast"]["michelson"] if len(channels) == 1 else None
+        if michelson is None:
+            return ""
+        found.append(michelson)
+    if found[0] - found[1] < LEAST_DIFFERENCE:
+        return ""
+    return (
+        f"warning: the inputs have a higher Michelson contrast ({found[0]:.2f}) than the targets "
+        f"({found[1]:.2f}); of two labels of one structure the one of lower contrast is the input, "
+        "so see whether they are swapped (l2l data contrast)"
+    )
 
 
 def _measure(pair: Pair, sample: float) -> tuple[PairContrast | None, list[str]]:

@@ -37,6 +37,7 @@ from l2l_core.models.model_file import (
 )
 from l2l_core.models.run_folder import RunFolder, RunRecord
 from l2l_core.workflows.engines import choose
+from l2l_core.workflows.pair_contrast import swapped_labels
 from l2l_core.workflows.run_events import RunEvents
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def train(
     )
     base = Path(config).resolve().parent
     data = prepare(settings, base, pairs=pairs, announce=display.message)
+    if swapped := swapped_labels(data.appearance):
+        display.message(swapped)
     record = RunRecord(
         config=resolved(settings),
         overrides=tuple(overrides),
