@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_MUCH = 1 / 3
+"""Share of pixels of one value from which on it may be the filling of empty areas."""
+
 Partial: TypeAlias = dict[str, NDArray[Any]]
 """What some blocks add up to: an array for each channel of which there are pixels."""
 
@@ -226,6 +229,25 @@ class Measuring:
                     f"{at(name)}there is no finite pixel to take statistics from: all are NaN or "
                     "left out; remove the image from the set"
                 )
+
+    @property
+    def remark(self) -> str:
+        """What looks like the filling of empty areas among the pixels; empty where nothing does.
+
+        Filling has the lowest value, and so much of it pulls the percentiles of what was measured.
+        """
+        if self.method != "percentile" or self.ignore is not None or not self.done:
+            return ""
+        for search, name in zip(self.searches, self._names, strict=True):
+            value, share = search.values[0], search.lowest / max(1, search.count)
+            if share > _MUCH and value != search.values[-1]:
+                shown = f"{value:g}" if float(f"{value:g}") == value else repr(value)
+                return (
+                    f"{at(name)}{share:.0%} of the pixels are exactly {shown}, the lowest value, "
+                    "which pulls the percentiles that normalise the image; if that fills areas "
+                    f"without an image, begin anew with --ignore {shown} and --restart"
+                )
+        return ""
 
     def normalization(self) -> Normalization:
         """Return the numbers.

@@ -114,12 +114,16 @@ class PercentileSearch:
         A value that is left out, such as the filling of empty areas of a mosaic.
     count : int
         Pixels that counted in the first pass.
+    lowest : int
+        How many of them have the lowest value, once the last pass is over; 0 where the percentile
+        0 is not asked for.
     """
 
     dtype: np.dtype[Any] = field(converter=np.dtype)
     percentiles: tuple[float, ...]
     ignore: float | None = None
     count: int = 0
+    lowest: int = 0
     _prefixes: tuple[int, ...] = (0,)
     _targets: dict[int, tuple[int, int]] = field(factory=dict)
     _passes: int = 0
@@ -132,6 +136,7 @@ class PercentileSearch:
             percentiles=tuple(stated["percentiles"]),
             ignore=stated["ignore"],
             count=stated["count"],
+            lowest=stated["lowest"],
             prefixes=tuple(stated["prefixes"]),
             targets={rank: (prefix, rest) for rank, prefix, rest in stated["targets"]},
             passes=stated["passes"],
@@ -144,6 +149,7 @@ class PercentileSearch:
             "percentiles": list(self.percentiles),
             "ignore": self.ignore,
             "count": self.count,
+            "lowest": self.lowest,
             "prefixes": list(self._prefixes),
             "targets": [[rank, *found] for rank, found in self._targets.items()],
             "passes": self._passes,
@@ -275,14 +281,18 @@ class PercentileSearch:
         targets = self._targets or {rank: (0, rank) for rank in self._ranks(total)}
         sums = np.cumsum(counts, axis=1)
         found = {}
+        lowest = 0
         for rank, (prefix, rest) in targets.items():
             row = self._prefixes.index(prefix)
             word = int(np.searchsorted(sums[row], rest, side="right"))
             before = int(sums[row, word - 1]) if word else 0
             found[rank] = ((prefix << WORD) | word, rest - before)
+            if rank == 0:
+                lowest = int(counts[row, word])
         return evolve(
             self,
             count=total,
+            lowest=lowest,
             prefixes=tuple(sorted({prefix for prefix, _ in found.values()})),
             targets=found,
             passes=self._passes + 1,

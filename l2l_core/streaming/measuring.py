@@ -143,6 +143,7 @@ def measure_image(
     load: Callable[[], State | None],
     save: Callable[[dict[str, Any], dict[str, NDArray[Any]]], None],
     progress: Callable[[int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
     every: float = 20.0,
 ) -> Normalization:
     """Take the numbers of an image: exactly, and from where an earlier run was cut off.
@@ -164,6 +165,8 @@ def measure_image(
         Keeps how far the run is: plain values and arrays.
     progress : callable, optional
         Told the number of pixels of each group that was measured, in each pass anew.
+    tell : callable, optional
+        Told in a sentence what is odd about the pixels, if anything is.
     every : float
         Seconds between two calls of `save` at least.
 
@@ -197,6 +200,8 @@ def measure_image(
         if course.unsaved:
             course.save(save)
         raise
+    if tell is not None and course.measuring.remark:
+        tell(course.measuring.remark)
     return course.measuring.normalization()
 
 

@@ -72,10 +72,10 @@ def finished(places: Iterable[Path], job: str) -> bool:
     return len(found) == len(places)
 
 
-def shape_of(place: Place) -> tuple[tuple[int, ...], str]:
-    """Return shape and axes of a restoration; both empty where it cannot be opened any more."""
+def shape_of(place: Place, axes: str | None = None, level: int = 0) -> tuple[tuple[int, ...], str]:
+    """Return shape and axes of an image; both empty where it cannot be opened."""
     try:
-        with open_image(place) as image:
+        with open_image(place, axes=axes, level=level) as image:
             return image.shape, image.axes
     except L2LError:
         return (), ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 
 from l2l_core.errors import DamagedChunksError
@@ -10,12 +12,19 @@ from l2l_core.streaming.unit_work import cannot_be_decoded
 
 @define
 class Remarks:
-    """What was told so far."""
+    """What was told so far.
 
+    Parameters
+    ----------
+    show : callable
+        Shows a sentence.
+    """
+
+    show: Callable[[str], None]
     _said: set[tuple[object, str]] = field(factory=set)
 
-    def new(self, about: object, text: str) -> str:
-        """Return a sentence, or nothing where it was told before.
+    def new(self, about: object, text: str) -> bool:
+        """Return whether something is new, and take it for told from now on.
 
         Parameters
         ----------
@@ -24,9 +33,14 @@ class Remarks:
         text : str
         """
         if (about, text) in self._said:
-            return ""
+            return False
         self._said.add((about, text))
-        return text
+        return True
+
+    def tell_of_filling(self, text: str) -> None:
+        """Show what looks like filling in the first image; those of one batch are filled alike."""
+        if self.new("filling", ""):
+            self.show(text)
 
     def of_failure(self, image: int, error: Exception, why: str) -> str:
         """Return what is new in the failure of a unit; nothing where all was told before.
@@ -43,6 +57,6 @@ class Remarks:
             The same in a sentence.
         """
         if not isinstance(error, DamagedChunksError):
-            return self.new(image, why)
+            return why if self.new(image, why) else ""
         chunks = [chunk for chunk in error.chunks if self.new(image, chunk)]
         return cannot_be_decoded(error.place, chunks) if chunks else ""

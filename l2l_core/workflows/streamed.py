@@ -20,7 +20,6 @@ from l2l_core.errors import (
 )
 from l2l_core.images.ome_zarr_creation import set_attributes
 from l2l_core.images.places import as_place, name_of
-from l2l_core.images.reading import open_image
 from l2l_core.streaming.boxes import Numbers
 from l2l_core.streaming.execution import Workers
 from l2l_core.streaming.jobs import ImageJob, UnitItem
@@ -28,6 +27,7 @@ from l2l_core.streaming.ledger import Ledger
 from l2l_core.streaming.scheduler import own_version
 from l2l_core.streaming.windows import shown_ranges
 from l2l_core.workflows.array_restoration import Model
+from l2l_core.workflows.recognition import shape_of
 from l2l_core.workflows.remarks import Remarks
 from l2l_core.workflows.restoration import Display, Restored, RestoreOptions, Watcher
 from l2l_core.workflows.restore_places import Target
@@ -95,9 +95,10 @@ class StreamedRun:
     _before: dict[int, int] = field(factory=dict)
     _whole: dict[int, Restored] = field(factory=dict)
     _stored: set[int] = field(factory=set)
-    _remarks: Remarks = field(factory=Remarks)
+    _remarks: Remarks = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._remarks = Remarks(self.watcher.message)
         # What another run read of an image that was rewritten since is not read by this one.
         self.jobs = {
             number: evolve(job, source=evolve(job.source, run=self.facts.run))
@@ -171,7 +172,14 @@ class StreamedRun:
     def _measured(self, number: int, job: ImageJob, start: Measuring) -> Normalization:
         state, advice = f"statistics-{number}", advice_on_damage(self.model)
         return measured(
-            job, start, advice, self.ledger, state, workers=self.workers, watcher=self.watcher
+            job,
+            start,
+            advice,
+            self.ledger,
+            state,
+            workers=self.workers,
+            watcher=self.watcher,
+            tell=self._remarks.tell_of_filling,
         )
 
     def _note_numbers(self, number: int, numbers: Numbers) -> None:
@@ -237,21 +245,15 @@ class StreamedRun:
             self._run(halve_item, self._open_units(stage), f"pyramid above level {level}", total, 0)
 
     def _restore_files(self) -> None:
+        how = (self.options.axes, self.options.level)
         items = [
-            WholeItem(number, str(file.source), str(file.out), self._size(file))
-            for number, file in self.files.items()
+            # One that cannot be opened will tell why when it has its turn.
+            WholeItem(n, str(file.source), str(file.out), prod(shape_of(file.source, *how)[0]))
+            for n, file in self.files.items()
         ]
         if items:
             total = sum(item.pixels for item in items)
             self._run(whole_item, items, self._title(), total, 0)
-
-    def _size(self, file: Target) -> int:
-        try:
-            with open_image(file.source, axes=self.options.axes, level=self.options.level) as image:
-                return prod(image.shape)
-        except L2LError:
-            # Its own turn will tell why.
-            return 0
 
     def _title(self) -> str:
         count = len(self.jobs) + len(self.files)
@@ -295,15 +297,15 @@ class StreamedRun:
         item, result = outcome.item, outcome.result or {}
         if "numbers" in result:
             self._note_numbers(item.image, result["numbers"])
+        for remark in result.get("remarks", ()):
+            self._remarks.tell_of_filling(remark)
         if "restored" in result:
             self._whole[item.image] = result["restored"]
-        pixels = item.pixels
-        now = time.monotonic()
+        pixels, now = item.pixels, time.monotonic()
         began, _ = self._spans.get(item.image, (now - outcome.seconds, now))
         self._spans[item.image] = (began, now)
-        self.ledger.acknowledge(
-            item.key, seconds=round(outcome.seconds, 3), worker=outcome.worker, pixels=pixels
-        )
+        seconds = round(outcome.seconds, 3)
+        self.ledger.acknowledge(item.key, seconds=seconds, worker=outcome.worker, pixels=pixels)
         display(pixels)
 
     def _as_seen_here(self, outcome: Outcome) -> Exception | None:

@@ -10,6 +10,8 @@ from l2l_core.streaming.scheduler import own_version
 from l2l_core.workflows.streamed_tasks import measure_group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from l2l_core.images.measuring import Measuring
     from l2l_core.images.normalization import Normalization
     from l2l_core.streaming.execution import Workers
@@ -27,6 +29,7 @@ def measured(
     *,
     workers: Workers,
     watcher: Watcher,
+    tell: Callable[[str], None],
 ) -> Normalization:
     """Return the numbers of an image that has many units.
 
@@ -43,6 +46,8 @@ def measured(
         Name of that checkpoint.
     workers : Workers
     watcher : Watcher
+    tell : callable
+        Told in a sentence what is odd about the pixels, if anything is.
 
     Raises
     ------
@@ -72,6 +77,7 @@ def measured(
             load=lambda: saved,
             save=lambda facts, arrays: ledger.save_state(state, facts, arrays),
             progress=display,
+            tell=tell,
         )
     finally:
         display.close()

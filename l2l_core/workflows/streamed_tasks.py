@@ -211,7 +211,8 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``numbers`` that were taken of the image, where the item brought none.
+        ``numbers`` that were taken of the image, where the item brought none, and ``remarks`` on
+        what is odd about it.
     """
     check_version(context)
     give_back_large_blocks()
@@ -220,7 +221,10 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
     measured: dict[str, Any] = {}
     with model_of(facts) as model, sees(job):
         if numbers is None:
-            numbers = measured["numbers"] = measure_here(model, job, context["options"])
+            measured["remarks"] = []
+            numbers = measured["numbers"] = measure_here(
+                model, job, context["options"], measured["remarks"].append
+            )
         asked = _affordable(job, _largest.get(facts.run))
         tile = restore_unit(
             model.restorer,
@@ -326,23 +330,29 @@ def taken(
     measuring: Measuring,
     image: Image,
     add: Callable[[Image, Measuring, Group], Partial] = partial_of,
+    tell: Callable[[str], None] | None = None,
 ) -> Normalization:
-    """Return the numbers of an image, taken here, block by block."""
+    """Return the numbers of an image, taken here, block by block; `tell` what is odd about it."""
     groups = BlockGroups.of(image)
     while not measuring.done:
         found = measuring.fresh()
         for index in range(len(groups)):
             found = measuring.merge(found, add(image, measuring, groups[index]))
         measuring = measuring.finish(found)
+    if tell is not None and measuring.remark:
+        tell(measuring.remark)
     return measuring.normalization()
 
 
-def measure_here(model: Model, job: ImageJob, options: RestoreOptions) -> Numbers:
+def measure_here(
+    model: Model, job: ImageJob, options: RestoreOptions, tell: Callable[[str], None]
+) -> Numbers:
     """Take the numbers of an image that is one unit, where the unit is restored."""
     image = job.opened()
     start = start_measuring(model, image, options)
     add = partial(_added_up, job, advice_on_damage(model))
-    return numbers_of(model, image, None if start is None else lambda: taken(start, image, add))
+    take = None if start is None else lambda: taken(start, image, add, tell)
+    return numbers_of(model, image, take)
 
 
 @define(frozen=True)

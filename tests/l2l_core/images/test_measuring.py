@@ -94,3 +94,24 @@ def test_a_channel_without_pixels_is_named_after_the_first_pass() -> None:
 def test_numbers_before_the_last_pass_are_refused() -> None:
     with pytest.raises(StatisticsError, match="before the last pass"):
         Measuring.start("float32", 1).normalization()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize(("filled", "told"), [(30, False), (40, True)])
+def test_much_filling_is_remarked_unless_it_is_left_out(dtype, filled, told):
+    pixels = np.arange(1, 101).astype(dtype)
+    pixels[:filled] = 0
+    for ignore in (None, 0):
+        search = Measuring.start(dtype, 1, where="mosaic.zarr", ignore=ignore)
+        assert search.remark == ""
+        while not search.done:
+            found = search.fresh()
+            search.add(found, 0, pixels)
+            search = search.finish(found)
+        expected = (
+            "mosaic.zarr: 40% of the pixels are exactly 0, the lowest value, which pulls the "
+            "percentiles that normalise the image; if that fills areas without an image, begin "
+            "anew with --ignore 0 and --restart"
+        )
+        assert search.remark == (expected if told and ignore is None else "")
+        assert Measuring.from_dict(search.to_dict()) == search

@@ -15,7 +15,7 @@ def damaged(*chunks):
 
 
 def test_a_chunk_is_told_of_once_and_another_still_is():
-    remarks = Remarks()
+    remarks = Remarks(str)
     assert remarks.of_failure(0, damaged("c/1"), "").startswith("a.zarr: c/1 cannot be decoded")
     assert remarks.of_failure(0, damaged("c/1"), "") == ""
     assert remarks.of_failure(0, damaged("c/1", "c/2"), "").startswith("a.zarr: c/2 cannot")
@@ -23,7 +23,7 @@ def test_a_chunk_is_told_of_once_and_another_still_is():
 
 
 def test_another_failure_is_told_of_once_for_each_image():
-    remarks = Remarks()
+    remarks = Remarks(str)
     why = "no memory"
     told = [remarks.of_failure(image, ImageError(why), why) for image in (0, 0, 1)]
     assert told == [why, "", why]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaozarrs
 import zarr
+from attrs import evolve
 
 from l2l_core.errors import AxesError, ImageError, StatisticsError, TilingError
 from l2l_core.images import open_image
@@ -13,7 +14,7 @@ from l2l_core.images.image import Length
 from l2l_core.images.writing import write_image
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restoration import Silent
-from l2l_core.workflows.restore import restore_file
+from l2l_core.workflows.restore import restore_file, restore_files
 
 
 def noise(*shape, seed=0):
@@ -251,6 +252,26 @@ def test_the_filling_of_a_mosaic_is_left_out_of_its_numbers(toy, tmp_path):
     np.testing.assert_array_equal(
         open_image(tmp_path / "out.zarr").read(), model.restore(pixels, statistics=numbers)
     )
+
+
+@pytest.mark.parametrize("unit", [64, None])
+@pytest.mark.parametrize(("ignore", "remarks"), [(None, 1), (0, 0)])
+def test_much_filling_is_told_of_unless_it_is_left_out(unit, ignore, remarks, toy, tmp_path):
+    pixels = noise(150, 170)
+    pixels[:70] = 0
+    model = toy()
+    spec = evolve(model.info.normalization.input.spec, method="percentile")
+    side = evolve(model.info.normalization.input, spec=spec)
+    model.info = evolve(model.info, normalization=evolve(model.info.normalization, input=side))
+    for name in ("a.zarr", "b.zarr"):
+        stored(tmp_path / "images" / name, pixels)
+    told = Told()
+    restore_files(
+        model, [tmp_path / "images"], tmp_path / "out", unit=unit, ignore=ignore, progress=told
+    )
+    said = [text for text in told.said if "begin anew with --ignore 0" in text]
+    assert len(said) == remarks
+    assert all("47% of the pixels are exactly 0" in text for text in said)
 
 
 def test_an_image_without_contrast_is_refused(toy, tmp_path):
