@@ -71,6 +71,47 @@ def test_the_enlarged_crop_is_the_framed_part_of_the_image():
     np.testing.assert_array_equal(crop.images[0].get_array(), expected)
 
 
+NAMES = ("input", "gaussian", "median", "clahe", "mae", "mse", "benchmark")
+
+
+def test_many_images_stand_in_bands_with_the_same_crop_of_all():
+    shown = example(names=NAMES)
+    figure = panel_figure(shown)
+    fields = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in fields] == ["Input", *NAMES[1:6], "Benchmark"]
+    assert len({round(axes.get_position().y0, 6) for axes in fields[:4]}) == 1
+    assert fields[4].get_position().y1 < fields[0].get_position().y0
+    assert figure.get_figwidth() < 5 * 2.6
+    frames = {tuple(axes.patches[0].get_bbox().extents) for axes in fields}
+    assert len(frames) == 1
+    crops = [axes for axes in figure.axes if axes.images and axes not in fields]
+    assert len({axes.get_xlim() + axes.get_ylim() for axes in crops}) == 1
+    ((left, top, right, bottom),) = frames
+    rows, columns = (
+        slice(int(top + 0.5), int(bottom + 0.5)),
+        slice(int(left + 0.5), int(right + 0.5)),
+    )
+    for axes, image in zip(crops, shown.images.values(), strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), image[rows, columns])
+
+
+def test_every_band_has_its_profiles_beside_that_of_the_image_that_chose():
+    figure = panel_figure(example(names=NAMES))
+    profiles = [axes for axes in figure.axes if not axes.images]
+    labels = [[line.get_label() for line in axes.lines] for axes in profiles]
+    assert labels == [["input", "gaussian", "median", "clahe", "benchmark"], list(NAMES[4:])]
+    for axes in profiles:
+        colours = [line.get_color() for line in axes.lines]
+        assert len(set(colours)) == len(colours)
+
+
+def test_long_names_are_cut_before_they_run_into_each_other():
+    name = "nonlocal_means (strength 0.8, patch_distance 6, tuned)"
+    title = panel_figure(example(names=("input", name)), profile=False).axes[1].title
+    assert title.get_text().endswith("…")
+    assert title.get_fontsize() < 9
+
+
 def test_the_scale_bar_is_as_long_as_it_says():
     figure = panel_figure(example(pixel_size=Length(120, "nanometer")))
     assert texts(figure)[0] == "2 µm"

@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 from l2l_core.components.training import EpochRecord
 from l2l_core.errors import OutputError
 from l2l_core.reports import Example, MetricRow, ReportContent, write_panel_png, write_report
+from l2l_core.reports.content import Finding, TextTable
 from l2l_core.reports.html import render_report
 
 RNG = np.random.default_rng(10)
@@ -121,6 +122,37 @@ def test_every_picture_has_a_text_instead(page):
 
 def test_the_best_is_marked_in_words_too(page):
     assert "0.500 (best)" in page.text
+
+
+def test_findings_come_first_and_tell_in_which_tone():
+    content = ReportContent(
+        title="Compared",
+        summary="Two methods.",
+        findings=[
+            Finding(text="No network wins.", tone="warns"),
+            Finding(text="It is better in SSIM.", tone="good"),
+        ],
+        tables=[
+            TextTable(
+                caption="All.",
+                header=("Method", "SSIM"),
+                rows=(("a", "0.5\n[0.4, 0.6]"), ("b", "0.7\n[0.6, 0.8]")),
+                best={(1, 1)},
+            )
+        ],
+        remarks=["One gain was fitted."],
+    )
+    found = Page(render_report(content))
+    words = " ".join(found.text.split())
+    order = ["No network wins.", "It is better in SSIM.", "All.", "One gain was fitted."]
+    assert sorted(order, key=words.index) == order
+    classes = [a.get("class") for tag in ("p", "li") for a in found.attributes(tag)]
+    assert "warning lead" in classes
+    assert "good" in classes
+    cells = found.attributes("td")
+    assert [a["class"] for a in cells] == ["value", "value", "value", "value best"]
+    assert "0.7[0.6, 0.8] (best)" in words
+    assert "0.5[0.4, 0.6] (best)" not in words
 
 
 def test_what_is_left_out_is_not_shown():
