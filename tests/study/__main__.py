@@ -41,10 +41,12 @@ def main(arguments=None):
     study = Study(SCALES[given.scale], given.out.resolve())
     numbers = tuple(sorted(set(given.claims))) or tuple(EVERY)
     carry_out(study, numbers, given.workers)
+    folder = given.pages or given.out / PAGES.name
     for number in numbers:
         found = statements(study, number)
         print(f"{number}. {EVERY[number].title}: {verdict(found)}")
-        pages.write_claim(study, number, found, given.pages or given.out / PAGES.name)
+        pages.write_claim(study, number, found, folder)
+    pages.write_index(folder)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ def against_truth(image, truth, specimen):
         for name, metric in TRUTH.items()
     }
     both = scores["precision"] + scores["recall"]
-    scores["f1"] = 2 * scores["precision"] * scores["recall"] / both if both else 0.0
+    # Where nothing was restored the precision is NaN, and nothing was found either.
+    scores["f1"] = 2 * scores["precision"] * scores["recall"] / both if both > 0 else 0.0
     return scores
 
 
@@ -161,8 +162,8 @@ def score_filters(study, group):
             if study.scores(group, method).exists():
                 continue
             chosen = chosen or tune(study, group, name)
-            spec = _spec(name, chosen[index])
-            write_scores(study, group, method, lambda spec=spec: filtered(study, group, spec))
+            made = spec(name, chosen[index])
+            write_scores(study, group, method, lambda made=made: filtered(study, group, made))
             write_text(study.scores(group, f"{method}-options"), json.dumps(chosen[index]) + "\n")
 
 
@@ -173,7 +174,7 @@ def tune(study, group, name):
     pairs = [(_read(train / "input" / one), _read(train / "benchmark" / one)) for one in names]
     tried = []
     for options in candidates(GRIDS[name]):
-        with load_model(_spec(name, options)) as model:
+        with load_model(spec(name, options)) as model:
             found = [
                 indices(model.restore(image, "YX")[None, None], wanted[None, None], TUNED_BY)
                 for image, wanted in pairs
@@ -195,7 +196,7 @@ def read_folder(folder):
     return {path.name: _read(path) for path in sorted(folder.iterdir())}
 
 
-def _spec(name, options):
+def spec(name, options):
     return f"{name}:" + ",".join(f"{key}={value}" for key, value in options.items())
 
 

@@ -89,4 +89,4 @@ def tolerance(specimen):
     """Return half of the full width of the point spread function, in pixels."""
     options = options_of(specimen)
     widest = max(options.fwhm_um(label) for label in options.labels)
-    return max(1.0, round(500 * widest / options.pixel_size_nm, 1))
+    return max(1.5, round(500 * widest / options.pixel_size_nm, 1))
