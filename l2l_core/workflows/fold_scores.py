@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_METRICS = ("nrmse", "ms_ssim:preset='paper-5'")
-_ABBREVIATIONS = ("psnr", "nrmse", "ssim", "rse", "rsp", "frc", "rms")
+_CAPITALS = {
+    **{word: word.upper() for word in ("psnr", "nrmse", "ssim", "rse", "rsp", "frc", "rms")},
+    "michelson": "Michelson",
+    "pearson": "Pearson",
+}
 DATA_RANGE_SOURCE = "1st to 99.8th percentile of the reference plane"
 
 
@@ -140,7 +144,7 @@ def _title(name: str, options: Mapping[str, Any]) -> str:
     if name == "ms_ssim":
         return f"{scales or 3}S-SSIM"
     said = ", ".join(f"{key} {value}" for key, value in options.items())
-    words = (word.upper() if word in _ABBREVIATIONS else word for word in name.split("_"))
+    words = (_CAPITALS.get(word, word) for word in name.split("_"))
     return " ".join(words) + (f" ({said})" if said else "")
 
 

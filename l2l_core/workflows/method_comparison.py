@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from l2l_core.data.pairs import Pair
+    from l2l_core.images.image import Image
     from l2l_core.workflows.fold_scores import ChosenMetric
 
 __all__ = ["MethodComparison", "MethodsCompared", "compare_methods"]
@@ -237,6 +238,14 @@ class _Work:
             run.check(self.images.pairs)
         if not self.trained or not self.plan.input:
             return
+        for one in self.trained:
+            deep = len(settings_of(one, self.tables, str(self.config)).patches.shape) == 3
+            flat = [pair.input for pair in self.images.pairs if "Z" not in pair.input.axes]
+            if deep and flat:
+                raise ImageError(
+                    f"{one.label!r} is trained on volumes (patches.shape has three sides), and "
+                    f"{flat[0].info.path} has the axes {flat[0].axes}; compare on volumes"
+                )
         for side in ("input", "target"):
             learnt = channel_count((getattr(one, side) for one in self._configured()), side)
             given = channel_count((getattr(one, side) for one in self.images.pairs), side)
@@ -302,14 +311,21 @@ class _Work:
         if config:
             # A free choice for a run, too.
             del config["restorer"]["device"]
-        images = [image for pair in self.images.pairs for image in (pair.input, pair.target)]
-        paths = dict.fromkeys(one.info.path for one in [*images, *self.images.truths.values()])
+        truths = self.images.truths
         found: dict[str, Any] = plain(
             {
                 "config": config,
                 "metrics": [one.label for one in self.metrics],
-                "images": [pair.name for pair in self.images.pairs],
-                "data": {path: fingerprint(Path(path))["sha256"] for path in paths},
+                # By content and not by path: the same images may lie elsewhere later.
+                "images": [
+                    {
+                        "name": pair.name,
+                        "input": _print(pair.input),
+                        "target": _print(pair.target),
+                        "truth": _print(truths[pair.group, pair.name]) if truths else None,
+                    }
+                    for pair in self.images.pairs
+                ],
             }
         )
         return found
@@ -369,6 +385,11 @@ class _Work:
             remarks=tuple(remarks),
             methods={row["title"]: _made(row) for row in rows if row["kind"] != "input"},
         )
+
+
+def _print(image: Image) -> str:
+    sha256: str = fingerprint(Path(image.info.path))["sha256"]
+    return sha256
 
 
 def _made(row: Row) -> str:

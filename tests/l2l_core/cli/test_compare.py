@@ -20,7 +20,7 @@ def test_a_table_and_a_sentence_are_printed(arguments, tmp_path, capsys):
     assert main(arguments) == 0
     shown = capsys.readouterr()
     lines = shown.out.splitlines()
-    assert lines[0].split() == ["Method", "NRMSE", "↓", "pearson", "↑"]
+    assert lines[0].split() == ["Method", "NRMSE", "↓", "Pearson", "↑"]
     assert [line.split()[0] for line in lines[1:4]] == ["input", "gaussian", "median"]
     assert sum(line.count(" *") for line in lines[1:4]) == 2
     assert "images: 4" in shown.out

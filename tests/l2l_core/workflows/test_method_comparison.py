@@ -171,7 +171,7 @@ def test_finished_methods_are_not_trained_again_and_further_ones_are(compared, c
         compare_methods(
             [config], out, plan(losses=("mae",), hold_out=0.5, metrics=("nrmse",)), resume=True
         )
-    with pytest.raises(RunError, match="images, data differ"):
+    with pytest.raises(RunError, match="cannot go on: images differ"):
         compare_methods([config], out, plan(losses=("mae",), hold_out=0.5, seed=2), resume=True)
 
 
@@ -326,7 +326,7 @@ def test_a_truth_adds_what_is_held_against_it(others, trained, tmp_path):
         found = compare_methods([trained.folder], tmp_path / "out", chosen)
     titles = [one.title for one in found.summary.metrics]
     assert titles == [
-        "NRMSE", "SSIM", "3S-SSIM", "5S-SSIM", "michelson contrast",
+        "NRMSE", "SSIM", "3S-SSIM", "5S-SSIM", "Michelson contrast",
         "structure precision (truth)", "structure recall (truth)", "hallucination rate (truth)",
     ]  # fmt: skip
     row = next(row for row in lines(found) if row["method"] == "identity")
@@ -418,6 +418,13 @@ def test_images_that_a_run_does_not_take_are_refused(trained, others, tmp_path):
     with pytest.raises(ImageError, match=r"gives 1 channel, and the benchmark .* has 2 channels"):
         compare_methods([trained.folder], tmp_path / "out", given_in(tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+def test_planes_are_refused_where_volumes_train(config, others, tmp_path):
+    with pytest.raises(ImageError, match=r"trained on volumes .* has the axes YX"):
+        compare_methods(
+            [config], tmp_path / "out", given(others), overrides=["patches.shape=[4, 16, 16]"]
+        )
 
 
 def given_in(folder):
