@@ -23,8 +23,9 @@ class BackgroundSuppression(TruthMetric):
 
     Parameters
     ----------
-    tolerance : float, optional
-        Distance in pixels from true structure within which light is neither of both.
+    tolerance : float or tuple of float, optional
+        Distance in pixels from true structure within which light is neither of both, one number
+        for all axes or one for each of ``[Z,] Y, X``.
     truth_threshold : float, optional
         Brightness of the truth above which a pixel is structure, as a share of the way from its
         minimum to its maximum; Otsu's threshold where left out.
@@ -41,7 +42,7 @@ class BackgroundSuppression(TruthMetric):
             background &= channel.mask
         if not background.any():
             raise StatisticsError(
-                f"{self.title} found no pixel further than {self.tolerance:g} pixels from true "
+                f"{self.title} found no pixel further than {self.tolerance} pixels from true "
                 "structure; expected background, or a smaller tolerance"
             )
         floor = float(np.percentile(counted(channel.image, channel.mask), 1.0))

@@ -123,9 +123,10 @@ class StructurePrecision(_StructureMetric):
 
     Parameters
     ----------
-    tolerance : float, optional
-        Distance in pixels up to which structure beside the truth is real; half of the full width
-        at half maximum of the point spread function is fair, and not less than 1.5.
+    tolerance : float or tuple of float, optional
+        Distance in pixels up to which structure beside the truth is real, one number for all axes
+        or one for each of ``[Z,] Y, X``; half of the full width at half maximum of the point
+        spread function is fair, and not less than 1.5.
     percentile : float, optional
         Percentile of the image above which a pixel is structure; where left out Otsu's threshold,
         or that of as many pixels as lie near something real if that is higher.
@@ -150,9 +151,10 @@ class StructureRecall(_StructureMetric):
 
     Parameters
     ----------
-    tolerance : float, optional
-        Distance in pixels up to which structure beside the truth is real; half of the full width
-        at half maximum of the point spread function is fair, and not less than 1.5.
+    tolerance : float or tuple of float, optional
+        Distance in pixels up to which structure beside the truth is real, one number for all axes
+        or one for each of ``[Z,] Y, X``; half of the full width at half maximum of the point
+        spread function is fair, and not less than 1.5.
     percentile : float, optional
         Percentile of the image above which a pixel is structure; where left out Otsu's threshold,
         or that of as many pixels as lie near something real if that is higher.
@@ -180,9 +182,10 @@ class HallucinationRate(_StructureMetric):
 
     Parameters
     ----------
-    tolerance : float, optional
-        Distance in pixels up to which structure beside the truth is real; half of the full width
-        at half maximum of the point spread function is fair, and not less than 1.5.
+    tolerance : float or tuple of float, optional
+        Distance in pixels up to which structure beside the truth is real, one number for all axes
+        or one for each of ``[Z,] Y, X``; half of the full width at half maximum of the point
+        spread function is fair, and not less than 1.5.
     percentile : float, optional
         Percentile of the image above which a pixel is structure; where left out Otsu's threshold,
         or that of as many pixels as lie near something real if that is higher.

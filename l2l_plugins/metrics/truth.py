@@ -18,14 +18,20 @@ from attrs import define, field, validators
 from numpy.typing import NDArray
 
 from l2l_core.components import Metric
+from l2l_core.errors import ImageError
 from l2l_plugins.metrics.checks import Plane, checked_reference, planes
 from l2l_plugins.metrics.planewise import check_varies, counted
+from l2l_plugins.restorers.checks import is_not_negative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FAINT = 0.25
 _CORE = 0.5
+
+Tolerance = float | tuple[float, ...]
+"""Pixels along all axes, or one number for each of ``[Z,] Y, X``."""
+
 _SHARE: Any = validators.optional([validators.gt(0.0), validators.lt(1.0)])
 
 
@@ -39,12 +45,19 @@ def otsu(pixels: NDArray[np.float64]) -> float:
     return low + (high - low) * level
 
 
-def near(structure: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:
-    """Return the pixels whose distance to structure is `tolerance` pixels or less."""
+def near(structure: NDArray[np.bool_], tolerance: Tolerance) -> NDArray[np.bool_]:
+    """Return the pixels whose distance to structure is `tolerance` pixels or less.
+
+    With one number for each axis these are the radii of an ellipse (in stacks an ellipsoid).
+    """
     if not structure.any():
         return np.zeros(structure.shape, dtype=bool)
     from scipy.ndimage import distance_transform_edt
 
+    if isinstance(tolerance, tuple):
+        # In units of the radii; of an axis without one the next pixel is far away.
+        units = [1.0 / radius if radius else 1e9 for radius in tolerance]
+        return np.asarray(distance_transform_edt(~structure, sampling=units) <= 1.0 + 1e-9)
     return np.asarray(distance_transform_edt(~structure) <= tolerance)
 
 
@@ -73,7 +86,7 @@ class TruthMetric(Metric):
 
     title = "comparison with the truth"
 
-    tolerance: float = field(default=2.0, validator=validators.ge(0))
+    tolerance: float | tuple[float, ...] = field(default=2.0, validator=is_not_negative)
     truth_threshold: float | None = field(default=None, validator=_SHARE)
 
     def __call__(
@@ -118,6 +131,11 @@ class TruthMetric(Metric):
         given = checked_reference(reference, self.title)
         for channel in planes(image, given, mask=mask, axes=axes, metric=self.title):
             check_varies(channel.reference, channel.mask, self.title, "truth")
+            if isinstance(self.tolerance, tuple) and len(self.tolerance) != channel.image.ndim:
+                raise ImageError(
+                    f"{self.title} got {len(self.tolerance)} tolerances for images of "
+                    f"{channel.image.ndim} spatial axes; expected one number, or one for each axis"
+                )
             pixels = counted(channel.reference, channel.mask)
             if self.truth_threshold is None:
                 level = otsu(pixels)
@@ -132,7 +150,7 @@ class TruthMetric(Metric):
 
 
 def _faint(
-    reference: NDArray[np.float64], dark: NDArray[np.float64], level: float, tolerance: float
+    reference: NDArray[np.float64], dark: NDArray[np.float64], level: float, tolerance: Tolerance
 ) -> NDArray[np.bool_]:
     """Return what of a truth is real where its brightest structure sets too high a level.
 
@@ -143,7 +161,7 @@ def _faint(
         Its pixels up to the level.
     level : float
         What true structure exceeds.
-    tolerance : float
+    tolerance : Tolerance
         In pixels.
     """
     from scipy.ndimage import maximum_filter
@@ -151,7 +169,8 @@ def _faint(
     floor = float(np.median(dark))
     # 1.4826 times the median deviation is a standard deviation; a simulated truth has none.
     noise = 1.4826 * float(np.median(np.abs(dark - floor)))
-    reach = max(int(np.ceil(2 * tolerance)), 2)
-    crest = maximum_filter(reference, 2 * reach + 1, mode="nearest")
+    radii = np.broadcast_to(tolerance, reference.ndim)
+    reach = np.maximum(np.ceil(2 * radii).astype(int), 2)
+    crest = maximum_filter(reference, tuple(2 * reach + 1), mode="nearest")
     faint = reference - floor > max(_FAINT * (level - floor), 3.0 * noise)
     return np.asarray(faint & (reference - floor > _CORE * (crest - floor)))

@@ -196,3 +196,23 @@ def test_what_is_masked_leaves_no_room_for_structure():
     mask[9:13] = True
     assert metrics(image, mask=mask, tolerance=0) == [1.0, 1.0, 0.0]
     assert metrics(image, mask=mask, tolerance=2) == [1.0, 1.0, 0.0]
+
+
+def test_a_tolerance_for_each_axis_is_an_ellipsoid():
+    truth, image = np.zeros((9, 15, 15)), np.zeros((9, 15, 15))
+    truth[4, 7, 7] = image[6, 7, 7] = 1.0
+    precision = "structure_precision"
+    assert get("metric", precision, tolerance=[2.0, 1.0, 1.0])(image, truth) == 1.0
+    assert get("metric", precision, tolerance=[1.0, 2.0, 2.0])(image, truth) == 0.0
+    assert get("metric", precision, tolerance=[0.0, 3.0, 3.0])(image, truth) == 0.0
+    beside = np.zeros_like(truth)
+    beside[5, 8, 8] = 1.0  # 1/4 + 2/9 of the radii, then 1/4 + 2/2
+    assert get("metric", precision, tolerance=[2.0, 3.0, 3.0])(beside, truth) == 1.0
+    assert get("metric", precision, tolerance=[2.0, 1.4, 1.4])(beside, truth) == 0.0
+    same, one = ([2.0, 2.0], 2.0)
+    for shifted in (np.roll(TRUTH, 2, axis=0), np.roll(TRUTH, (2, 1), axis=(0, 1))):
+        assert metrics(shifted, tolerance=same) == metrics(shifted, tolerance=one)
+    with pytest.raises(ImageError, match="got 2 tolerances for images of 3 spatial axes"):
+        get("metric", precision, tolerance=[2.0, 2.0])(image, truth)
+    with pytest.raises(OptionsError, match="tolerance"):
+        get("metric", precision, tolerance=[2.0, -1.0])
