@@ -88,7 +88,7 @@ class _Row:
     group: str = ""
 
 
-def find_pairs(data: DataConfig, base: Path) -> PairSet:
+def find_pairs(data: DataConfig, base: Path, *, along: str = FRAME) -> PairSet:
     """Return the pairs that a configuration speaks of, opened but not read.
 
     Parameters
@@ -101,6 +101,8 @@ def find_pairs(data: DataConfig, base: Path) -> PairSet:
         targets, make a noise2noise set).
     base : Path
         Folder that relative paths start from.
+    along : str, optional
+        Axes along which partners have to agree.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def find_pairs(data: DataConfig, base: Path) -> PairSet:
     groups = _groups(rows)
     pairs = [_open(row, group, data) for row, group in zip(rows, groups, strict=True)]
     for pair in pairs:
-        check_shapes(pair)
+        check_shapes(pair, along)
     return PairSet(tuple(pairs))
 
 
@@ -243,12 +245,12 @@ def frame_sizes(image: Image) -> dict[str, int]:
     return {axis: image.info.sizes.get(axis, 1) for axis in FRAME}
 
 
-def check_shapes(pair: Pair) -> None:
-    """Raise a PairingError if input and target differ along T, Z, Y or X."""
+def check_shapes(pair: Pair, along: str = FRAME) -> None:
+    """Raise a PairingError if input and target differ along T, Z, Y or X, or what `along` names."""
     input_sizes, target_sizes = frame_sizes(pair.input), frame_sizes(pair.target)
-    if input_sizes == target_sizes:
+    where = [axis for axis in along if input_sizes[axis] != target_sizes[axis]]
+    if not where:
         return
-    where = [axis for axis in FRAME if input_sizes[axis] != target_sizes[axis]]
     raise PairingError(
         f"{_described(pair.input)} and {_described(pair.target)} are partners but differ along "
         f"{', '.join(where)}; crop them to one field, or select as many planes and frames of one "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2l_core.config import DataConfig, SelectConfig
-from l2l_core.data.pairs import FRAME, Pair, find_pairs
+from l2l_core.data.pairs import FRAME, Pair, find_pairs, frame_sizes
 from l2l_core.errors import PairingError
 from l2l_core.images.axes import reorder
 
@@ -26,6 +26,7 @@ def labelled_pairs(
     channel_a: int | None = None,
     channel_b: int | None = None,
     match: str = "",
+    along: str = FRAME,
 ) -> tuple[Pair, ...]:
     """Return the pairs of two places, A as input and B as target, one channel each.
 
@@ -40,6 +41,8 @@ def labelled_pairs(
         Channel of each, where the files hold several.
     match : str, optional
         Regular expression whose first group is what the names of two partners share.
+    along : str, optional
+        Axes along which partners have to agree.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def labelled_pairs(
             target_select=SelectConfig(c="" if channel_b is None else channel_b),
         ),
         Path(),
+        along=along,
     ).pairs
     for pair in found:
         for image, option in ((pair.input, "--channel-a"), (pair.target, "--channel-b")):
@@ -97,10 +101,11 @@ def plane_of(image: Image, t: int, z: int, side: int | None = None) -> NDArray[A
     return reorder(image.read(**where), image.axes, "YX", where=image.info.path)
 
 
-def spread_planes(pair: Pair, count: int) -> Iterator[tuple[int, int]]:
-    """Yield (t, z) of up to `count` planes of a pair, evenly spaced."""
-    depth = pair.sizes[FRAME[1]]
-    total = pair.sizes[FRAME[0]] * depth
+def spread_planes(image: Image, count: int) -> Iterator[tuple[int, int]]:
+    """Yield (t, z) of up to `count` planes of an image, evenly spaced."""
+    sizes = frame_sizes(image)
+    depth = sizes["Z"]
+    total = sizes["T"] * depth
     used = min(count, total)
     for number in range(used):
         yield divmod((2 * number + 1) * total // (2 * used), depth)

@@ -2,7 +2,8 @@
 
 The first image of a pair stays, the second is moved; both are cropped to what they share.  Only Y
 and X are aligned: one shift for all planes and frames of an image, found in the mean of up to 16 of
-them.
+them.  One image may be a movie or a stack, and its partner a single plane: what was averaged or
+exposed for longer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from attrs import asdict, define
 
 from l2l_core.data.names import stem
+from l2l_core.data.pairs import frame_sizes
 from l2l_core.data.registration import shift_by_phase, shift_by_similarity
 from l2l_core.data.shifts import Shift, overlapping
 from l2l_core.errors import L2LError, OutputError, PairingError
@@ -123,7 +125,11 @@ def align(
     OutputError
         If an output exists already.  Nothing has been aligned then.
     """
-    pairs = labelled_pairs(a, b, axes=axes, channel_a=channel_a, channel_b=channel_b, match=match)
+    pairs = labelled_pairs(
+        a, b, axes=axes, channel_a=channel_a, channel_b=channel_b, match=match, along="YX"
+    )
+    for pair in pairs:
+        _check_planes(pair, Path(out))
     places = _places(pairs, Path(out))
     if not restart:
         for place in (place for both in places for place in both):
@@ -134,6 +140,21 @@ def align(
                 )
     for pair, both in zip(pairs, places, strict=True):
         yield _align(pair, both, method, search)
+
+
+def _check_planes(pair: Pair, out: Path) -> None:
+    """Refuse images whose planes cannot be moved alike, or not be written as channels of one."""
+    a, b = (frame_sizes(image) for image in (pair.input, pair.target))
+    counts = [sizes["T"] * sizes["Z"] for sizes in (a, b)]
+    if (a["T"], a["Z"]) == (b["T"], b["Z"]):
+        return
+    both = f"{pair.input.info.path} has {counts[0]} planes and {pair.target.info.path} {counts[1]}"
+    if min(counts) > 1:
+        raise PairingError(
+            f"{both}; expected as many, or a single one of either, which is aligned with the mean"
+        )
+    if out.name.lower().endswith(FORMATS):
+        raise PairingError(f"{both}, so they are no channels of one image; give --out a folder")
 
 
 def _places(pairs: tuple[Pair, ...], out: Path) -> list[tuple[Path, ...]]:
@@ -173,7 +194,9 @@ def _align(pair: Pair, places: tuple[Path, ...], method: str, search: int | None
 def _shift(pair: Pair, method: str, search: int | None) -> Shift:
     means = []
     for image in (pair.input, pair.target):
-        planes = [plane_of(image, t, z).astype(np.float64) for t, z in spread_planes(pair, _PLANES)]
+        planes = [
+            plane_of(image, t, z).astype(np.float64) for t, z in spread_planes(image, _PLANES)
+        ]
         means.append(np.mean(planes, axis=0))
     if method == "phase":
         return shift_by_phase(means[0], means[1], search=search)
@@ -219,10 +242,11 @@ def _write(
         return
     for place, image, pixels in zip(places, images, fitted, strict=True):
         before = image.info.metadata.get("provenance")
+        own = "".join(axis for axis in "TZYX" if axis in image.axes)
         write_image(
             place,
-            _flat(pixels, axes),
-            axes,
+            _flat(pixels, own),
+            own,
             pixel_size=image.info.pixel_size or sizes,
             channel_names=_own_names(image),
             provenance={

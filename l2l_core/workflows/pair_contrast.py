@@ -280,7 +280,7 @@ def swapped_labels(appearance: Mapping[str, Any]) -> str:
 
 def _measure(pair: Pair, sample: float) -> tuple[PairContrast | None, list[str]]:
     rows, notes = [], []
-    for t, z in spread_planes(pair, _PLANES):
+    for t, z in spread_planes(pair.input, _PLANES):
         planes = [plane_of(image, t, z, _SIDE) for image in (pair.input, pair.target)]
         try:
             with warnings.catch_warnings(record=True) as caught:

@@ -113,3 +113,36 @@ def test_the_drift_of_simulated_pairs_is_found(specimen, size, method, tolerance
         y, x = pair["drift_px"]
         # It is moved back by what it has drifted.
         assert (one.shift.y, one.shift.x) == pytest.approx((-y, -x), abs=tolerance)
+
+
+@pytest.mark.parametrize("movie_first", [True, False])
+def test_a_movie_is_aligned_with_a_single_bright_frame(movie_first, tmp_path):
+    whole, rng = field(3), np.random.default_rng(1)
+    still = whole[10:90, 10:90].astype(np.float32)
+    frames = whole[13:93, 8:88] / 4 + 5 * rng.standard_normal((6, 80, 80))
+    write_image(tmp_path / "still.tif", still, "YX")
+    write_image(tmp_path / "movie.tif", frames.astype(np.float32), "TYX")
+    places = [tmp_path / "still.tif", tmp_path / "movie.tif"]
+    if movie_first:
+        places.reverse()
+    (done,) = align(*places, tmp_path / "out", method="phase")
+    sign = -1 if movie_first else 1
+    assert (done.shift.y, done.shift.x) == pytest.approx((3 * sign, -2 * sign), abs=0.1)
+    found = {image.axes: image for image in map(open_image, done.written)}
+    assert found["TYX"].shape == (6, *found["YX"].shape)
+    with pytest.raises(PairingError, match=r"has . planes and .*give --out a folder"):
+        list(align(*places, tmp_path / "one.tif"))
+    write_image(tmp_path / "pair.tif", frames[:2].astype(np.float32), "TYX")
+    with pytest.raises(PairingError, match=r"has 6 planes and .* 2; expected as many, or a single"):
+        list(align(tmp_path / "movie.tif", tmp_path / "pair.tif", tmp_path / "out"))
+
+
+@pytest.mark.real_data
+def test_a_real_bright_frame_is_aligned_with_noisy_ones_by_the_command(real_data, tmp_path, capsys):
+    folder = real_data / "microtubules-repeats"
+    places = [str(folder / name) for name in ("TIRF_9Hz.tif", "TIRF_200Hz.tif")]
+    out = str(tmp_path / "out")
+    arguments = ["data", "align", *places, "--out", out, "--method", "phase", "--json"]
+    assert main(arguments) == 0
+    shift = json.loads(capsys.readouterr().out)["pairs"][0]["shift"]
+    assert np.hypot(shift["y"], shift["x"]) == pytest.approx(0.6, abs=0.1)
