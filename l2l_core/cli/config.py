@@ -56,7 +56,8 @@ overrides_option = click.option(
 def init(preset: str, out: Path | None) -> None:
     """Write a commented configuration to begin with.
 
-    Only [data] has to be filled in; every other key stands there with its default.
+    Only [data] has to be filled in.  The preset default holds every key with its default, the
+    others what they change.
     """
     text = (files("l2l_core.cli") / "presets" / f"{preset}.toml").read_text(encoding="utf-8")
     if out is None:

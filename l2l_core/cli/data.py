@@ -87,7 +87,8 @@ def _pair_options(command: Callable[..., None]) -> Callable[..., None]:
             "--match",
             default="",
             metavar="REGEX",
-            help="Its first group is what the names of two partners share.",
+            help="Regular expression for names that do not match by themselves; what its group, "
+            "in brackets, finds is what the names of two partners share.",
         ),
     ):
         command = option(command)
@@ -118,9 +119,12 @@ def contrast_(
 ) -> None:
     """Say which of two labels is the input, and whether they suit one another.
 
-    A and B are images of one field, or folders or globs of them, matched by name; the same twice
-    with --channel-a and --channel-b for two channels of each file.  Contrasts are taken as in the
-    label2label paper; the correlation is that of details, without noise and diffuse background.
+    A and B are images of one field, or folders or globs (such as "raw/*_a.tif") of them, matched by
+    name; the same twice with --channel-a and --channel-b for two channels of each file.  Contrasts
+    are taken as in the label2label paper: Michelson, how far structure stands above background,
+    and RMS, how far grey values spread, both from 0 to 1.  The correlation is that of details,
+    without noise and diffuse background: 1 where both show the same, 0 where nothing.  SSIM is
+    their similarity pixel by pixel, 5S-SSIM that over five scales.
     """
     from l2l_core.workflows.pair_contrast import pair_contrast
 
@@ -170,7 +174,8 @@ def _contrasts(found: SetContrast) -> list[str]:
     type=click.Choice(["ssim", "phase"]),
     default="ssim",
     show_default=True,
-    help="ssim: whole pixels, as in the paper; phase: parts of a pixel, interpolated.",
+    help="ssim: whole pixels, as in the paper; phase: parts of a pixel, interpolated, and surer "
+    "for two unlike labels.",
 )
 @click.option(
     "--search",
@@ -198,7 +203,10 @@ def align_(
 
     A and B are images of one field, or folders or globs of them, matched by name; the same twice
     with --channel-a and --channel-b for two channels of each file.  One shift along Y and X for a
-    whole image; Z and T stay.
+    whole image; Z and T stay.  One of both may be a single plane, the other a movie or a stack.
+
+    The correlation that is printed is that of details after the move, 1 where both show the same;
+    sd is the uncertainty of the shift, as a standard deviation.
     """
     from l2l_core.workflows.pair_alignment import align
 

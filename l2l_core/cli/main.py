@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "model": "Show what is known of a model; import and export CARE models",
     },
     "Prepare": {
-        "data": "Look at images: axes, pixel size, intensities",
+        "data": "Look at images, compare two labels, align pairs",
         "simulate": "Make pairs of images whose truth is known",
         "demo": "Simulate, train, restore and report: the whole way in four minutes",
     },

@@ -10,9 +10,21 @@ from l2l_core.cli.output import columns, say
 @click.command()
 @click.argument("specimen")
 @click.option("--out", required=True, type=click.Path(), help="Folder to make.")
-@click.option("--pairs", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
-@click.option("--size", type=click.IntRange(min=16), help="Side of an image in pixels.")
+@click.option(
+    "--pairs", type=click.IntRange(min=1), default=16, show_default=True, help="How many."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Any number; another one gives other specimens.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=16),
+    help="Side of an image in pixels; the specimen's own otherwise.",
+)
 @click.option("--repeat", is_flag=True, help="Expose each input twice, for noise2noise.")
 @click.option(
     "--average",
@@ -24,7 +36,7 @@ from l2l_core.cli.output import columns, say
     "--drift",
     type=click.FloatRange(min=0),
     metavar="NM",
-    help="Move the stage by up to so much along Y and X between the two labels.",
+    help="Move the stage by up to so many nanometres along Y and X between the two labels.",
 )
 @click.option(
     "--format",
@@ -32,6 +44,7 @@ from l2l_core.cli.output import columns, say
     type=click.Choice(["ome-tiff", "ome-zarr"]),
     default="ome-tiff",
     show_default=True,
+    help="Of the files.",
 )
 def command(
     specimen: str,
