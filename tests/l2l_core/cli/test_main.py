@@ -187,7 +187,9 @@ def test_a_broken_plugin_is_one_warning_for_commands_that_do_not_list_it(
 ) -> None:
     install("l2l-broken", "import l2l_no_such_module")
     file = tmp_path / "run.toml"
-    file.write_text('[data]\ninput="a"\n[restorer]\nname="linear_filter"\n', encoding="utf-8")
+    # An image that is not there would be a warning too.
+    (tmp_path / "a.png").touch()
+    file.write_text('[data]\ninput="a.png"\n[restorer]\nname="linear_filter"\n', "utf-8")
     assert main(["config", "check", str(file)]) == 0
     said = capsys.readouterr()
     (line,) = said.err.splitlines()
