@@ -14,7 +14,14 @@ from l2l_core.data.fingerprints import fingerprint
 from l2l_core.data.pairs import Pair
 from l2l_core.errors import DataError, OptionsError
 from l2l_core.images.image import Image
-from l2l_core.workflows.fold_images import FoldImages, Group, open_images, true_images
+from l2l_core.workflows.fold_images import (
+    FoldImages,
+    Group,
+    open_images,
+    pixel_print,
+    true_images,
+)
+from l2l_core.workflows.given_runs import told_by_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -195,7 +202,8 @@ def refuse_trained(
     pairs : iterable of Pair
         What is compared on.
     seen : mapping
-        For the content of each image that was trained on its path.
+        For what tells the content of each image that was trained on its path; see
+        :func:`prints_of`.
     who : str
         What was trained on it.
     others : str, optional
@@ -206,15 +214,27 @@ def refuse_trained(
     DataError
         Names the image.
     """
-    paths = {image.info.path: None for pair in pairs for image in (pair.input, pair.target)}
-    for path in paths:
-        twin = seen.get(fingerprint(Path(path))["sha256"])
+    for image in (image for pair in pairs for image in (pair.input, pair.target)):
+        path = image.info.path
+        twin = next((seen[key] for key in _prints(image) if key in seen), None)
         if twin is not None:
             said = "" if Path(twin).name == Path(path).name else f" (as {twin})"
             raise DataError(
                 f"{path} is among the images that {who} was trained on{said}, and would be "
                 f"restored from memory; leave it out{others}"
             )
+
+
+def prints_of(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Return for what tells the content of each image, of its file or its pixels, its path."""
+    images = (image for pair in pairs for image in (pair.input, pair.target))
+    return {key: image.info.path for image in images for key in _prints(image)}
+
+
+def _prints(image: Image) -> tuple[str, ...]:
+    # An image may have been saved again, or its pixels be selected otherwise.
+    facts = fingerprint(Path(image.info.path))
+    return tuple(filter(None, (told_by_file(facts), pixel_print(image))))
 
 
 def _told(pair: Pair) -> tuple[str, ...]:

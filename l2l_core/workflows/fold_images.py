@@ -266,7 +266,7 @@ def refuse_copies(images: Sequence[FoldImages]) -> None:
             for pair in group.pairs:
                 for image in (pair.input, pair.target):
                     path = image.info.path
-                    for key in filter(None, (path, _pixel_print(image))):
+                    for key in filter(None, (path, pixel_print(image))):
                         owner, other = seen.setdefault(key, (first.owner, path))
                         if owner == first.owner:
                             continue
@@ -280,7 +280,7 @@ def refuse_copies(images: Sequence[FoldImages]) -> None:
                         )
 
 
-def _pixel_print(image: Image) -> str:
+def pixel_print(image: Image) -> str:
     """Return what tells the middle of an image from others; empty where it is constant."""
     where: dict[str, slice | int] = {}
     for axis, size in image.info.sizes.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve
 
@@ -21,7 +21,7 @@ from l2l_core.workflows.filters import filter_names
 from l2l_core.workflows.model import find_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from l2l_core.config import RunConfig
 
@@ -55,9 +55,9 @@ class GivenRun:
 
     @property
     def prints(self) -> dict[str, str]:
-        """For the content of each image that it was trained or validated on, its path."""
+        """For what tells the file of each image that it was trained or validated on, its path."""
         data = self.folder.record.data if self.folder else {}
-        return {facts["sha256"]: path for path, facts in data.items()}
+        return {key: path for path, facts in data.items() if (key := told_by_file(facts))}
 
     @cached_property
     def split(self) -> Split | None:
@@ -66,8 +66,7 @@ class GivenRun:
         The record names images from the folder of the configuration, which it does not name: the
         images are looked for from the current folder, and from those that the run lies in.
         """
-        pairs = self._pairs() if self.folder else None
-        settings = self.settings
+        pairs, settings = self.pairs, self.settings
         if pairs is None or settings is None:
             return None
         try:
@@ -77,7 +76,9 @@ class GivenRun:
         # A part of the images, as a fold has, is divided otherwise than all that are found.
         return found if found.sentence == self.record.training.get("split") else None
 
-    def _pairs(self) -> tuple[Pair, ...] | None:
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...] | None:
+        """The pairs that it was trained and validated on; None where they are not found."""
         settings, folder = self.settings, self.folder
         if settings is None or folder is None:
             return None
@@ -184,6 +185,12 @@ def open_runs(places: Sequence[str | Path]) -> tuple[GivenRun, ...]:
         folder = RunFolder.open(owner) if owner else None
         found.append(GivenRun(label, path, find_record(path), folder))
     return tuple(found)
+
+
+def told_by_file(facts: Mapping[str, Any]) -> str:
+    """Return what of a fingerprint tells a file's content; nothing of a store's chunks."""
+    # Chunks of two stores may well be of the same sizes.
+    return "" if facts["hashed"] == "listing" else str(facts["sha256"])
 
 
 def _files(pair: Pair) -> set[str]:

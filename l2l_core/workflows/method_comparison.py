@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define
 
 from l2l_core.components.training import Events
-from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
+from l2l_core.config_file import resolved
 from l2l_core.data.fingerprints import fingerprint
 from l2l_core.data.pairs import channel_count
 from l2l_core.errors import DataError, ImageError, Interrupted, OptionsError
@@ -22,37 +22,24 @@ from l2l_core.workflows.compared_images import (
     ComparedImages,
     given_images,
     held_out_images,
+    prints_of,
     refuse_trained,
     validation_images,
 )
-from l2l_core.workflows.compared_plan import METRICS, TRUTH_METRICS, MethodComparison
+from l2l_core.workflows.compared_plan import MethodComparison
 from l2l_core.workflows.compared_report import About, Files, write_results
+from l2l_core.workflows.compared_sources import read_sources
 from l2l_core.workflows.compared_summary import Summary, summarize
 from l2l_core.workflows.compared_work import ComparedWork, Contestant, Row
-from l2l_core.workflows.fold_images import (
-    FoldImages,
-    content_prints,
-    open_images,
-    own_images,
-    refuse_copies,
-)
-from l2l_core.workflows.fold_methods import (
-    Method,
-    filter_method,
-    find_methods,
-    refuse_same,
-    settings_of,
-)
+from l2l_core.workflows.fold_images import FoldImages, own_images, refuse_copies
+from l2l_core.workflows.fold_methods import Method, settings_of
 from l2l_core.workflows.fold_plan import claim
-from l2l_core.workflows.fold_scores import choose_metrics, refuse_tuning_by_truth
-from l2l_core.workflows.given_runs import open_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from l2l_core.data.pairs import Pair
     from l2l_core.images.image import Image
-    from l2l_core.workflows.fold_scores import ChosenMetric
 
 __all__ = ["MethodComparison", "MethodsCompared", "compare_methods"]
 
@@ -121,7 +108,7 @@ def compare_methods(
         If the user stopped it; says what is on disk.
     """
     work = _Work(sources, Path(out), plan or MethodComparison(), overrides, display or Events())
-    claim(Path(out), work.facts(), work.text, resume=resume, what="comparison")
+    claim(Path(out), work.facts(), work.given.text, resume=resume, what="comparison")
     rows = work.rows()
     summary = summarize(rows, work.metrics)
     about = work.about(rows)
@@ -143,75 +130,16 @@ class _Work:
     ) -> None:
         self.out, self.plan, self.display = out, plan, display
         self.overrides = tuple(overrides)
-        self.config = _only_config(sources)
-        self.runs = open_runs([one for one in sources if Path(one) != self.config])
-        self._read_config()
-        self.metrics = self._metrics()
-        self.trained, self.filters = self._methods()
+        self.given = given = read_sources(sources, plan, overrides)
+        self.config, self.settings, self.every = given.config, given.settings, given.every
+        self.runs, self.metrics = given.runs, given.metrics
+        self.trained, self.filters = given.trained, given.filters
         self.images = self._images()
         self.own = {one.label: self._own(one) for one in self.trained}
         self._refuse_unfit()
         self._refuse_seen()
         self.tunes_on = self._tunes_on()
         self.contestants = tuple(self._contestants())
-
-    def _read_config(self) -> None:
-        self.text, self.settings, self.tables = "", None, {}
-        self.every: FoldImages | None = None
-        self.base = Path()
-        if self.config is None:
-            if self.plan.losses or self.plan.variants or self.overrides:
-                raise OptionsError(
-                    "--loss, --variant and --set change a configuration, and none is given; runs "
-                    "are finished and only restore"
-                )
-            return
-        where = str(self.config)
-        self.text = read_text(self.config)
-        self.tables = apply_overrides(parse_toml(self.text, where), self.overrides)
-        self.settings = parse_config(self.tables, where)
-        self.base = self.config.resolve().parent
-        self.every = open_images(self.settings, self.base)
-
-    def _metrics(self) -> tuple[ChosenMetric, ...]:
-        truth = bool(self.plan.truth)
-        names = self.plan.metrics or METRICS + TRUTH_METRICS * truth
-        return choose_metrics(names, truth=truth, alone=True)
-
-    def _methods(self) -> tuple[tuple[Method, ...], tuple[Method, ...]]:
-        """Return what is trained, and the filters."""
-        plan = self.plan
-        trained: tuple[Method, ...] = ()
-        if self.config is not None and plan.train:
-            trained = find_methods(
-                self.tables,
-                str(self.config),
-                losses=plan.losses,
-                variants=plan.variants,
-                filters=(),
-                train=True,
-            )
-        elif plan.losses or plan.variants:
-            raise OptionsError(
-                "without training there are no losses and no variants; leave --no-training out, or "
-                "leave them out"
-            )
-        filters = tuple(filter_method(text) for text in plan.filters)
-        labels = [one.label for one in (*trained, *filters)] + [run.label for run in self.runs]
-        if not labels:
-            raise OptionsError(
-                "there is no method to compare: give a configuration to train, folders of finished "
-                "runs, or filters with --filter"
-            )
-        refuse_same(labels)
-        if any(one.grid for one in filters):
-            refuse_tuning_by_truth(self.metrics)
-            if not self.metrics[0].reference:
-                raise OptionsError(
-                    f"the first metric, {self.metrics[0].label!r}, tunes the filters, and compares "
-                    "with no benchmark; name another one first"
-                )
-        return trained, filters
 
     def _images(self) -> ComparedImages:
         plan = self.plan
@@ -222,15 +150,15 @@ class _Work:
         if self.every is None or self.settings is None:
             return validation_images(self.runs, plan.truth)
         return held_out_images(
-            self.every, self.settings, self.base, plan.truth, plan.hold_out, plan.seed
+            self.every, self.settings, self.given.base, plan.truth, plan.hold_out, plan.seed
         )
 
     def _own(self, method: Method) -> FoldImages:
         """Return what a training learns from, whose targets may be its own."""
         if self.every is None or self.settings is None:
             raise DataError("nothing trains without a configuration")
-        settings = settings_of(method, self.tables, str(self.config))
-        return own_images(self.every, settings, self.settings, self.base, method.label)
+        settings = settings_of(method, self.given.tables, str(self.config))
+        return own_images(self.every, settings, self.settings, self.given.base, method.label)
 
     def _refuse_unfit(self) -> None:
         """Refuse images that a network does not take, before anything is done."""
@@ -239,7 +167,7 @@ class _Work:
         if not self.trained or not self.plan.input:
             return
         for one in self.trained:
-            deep = len(settings_of(one, self.tables, str(self.config)).patches.shape) == 3
+            deep = len(settings_of(one, self.given.tables, str(self.config)).patches.shape) == 3
             flat = [pair.input for pair in self.images.pairs if "Z" not in pair.input.axes]
             if deep and flat:
                 raise ImageError(
@@ -256,26 +184,25 @@ class _Work:
                 )
 
     def _configured(self) -> list[Pair]:
-        """Return all pairs of the configuration."""
-        groups = self.every.groups if self.every else ()
-        return [pair for group in groups for pair in group.pairs]
+        """Return all pairs of the configuration, with every target that something learns from."""
+        every = [self.every, *self.own.values()] if self.every else []
+        return [pair for one in every for group in one.groups for pair in group.pairs]
 
     def _refuse_seen(self) -> None:
         """Refuse images that something was trained on."""
         pairs = self.images.pairs
         if not self.images.validated:
             for run in self.runs:
-                refuse_trained(pairs, run.prints, str(run.where))
+                seen = {**run.prints, **prints_of(run.pairs or ())}
+                refuse_trained(pairs, seen, str(run.where))
         if self.every is None:
             return
         every = [self.every, *self.own.values()]
-        prints = content_prints(every)
         if self.images.out:
             refuse_copies(every)
-        else:
-            seen = {sha256: path for path, sha256 in prints.items()}
-            without = "; without --input images of it are held out" if self.trained else ""
-            refuse_trained(pairs, seen, str(self.config), others=without)
+            return
+        without = "; without --input images of it are held out" if self.trained else ""
+        refuse_trained(pairs, prints_of(self._configured()), str(self.config), others=without)
 
     def _tunes_on(self) -> tuple[Pair, ...]:
         """Return what filters are tuned on: images that train, none that is compared on."""
@@ -300,7 +227,7 @@ class _Work:
             learns = None
             if self.images.out:
                 learns = self.own[one.label].training(self.images.chosen, self.images.out)
-            settings = settings_of(one, self.tables, str(self.config))
+            settings = settings_of(one, self.given.tables, str(self.config))
             found.append(Contestant("network", one, settings, learns))
         found += [Contestant("network", Method(run.label), run=run) for run in self.runs]
         return found
@@ -376,7 +303,7 @@ class _Work:
             for where in sorted(starts - {""})
         ]
         return About(
-            config=self.text,
+            config=self.given.text,
             overrides=self.overrides,
             sentence=self.images.sentence,
             trained=tuple(one.label for one in self.trained),
@@ -400,14 +327,3 @@ def _made(row: Row) -> str:
     if "epochs" in row:
         return f"trained here; best epoch {row['best_epoch']} of {row['epochs']} ({row['run']})"
     return f"trained before ({row['run']})"
-
-
-def _only_config(sources: Sequence[str | Path]) -> Path | None:
-    """Return the configuration among the sources, None where there is none."""
-    found = [Path(one) for one in sources if Path(one).suffix == ".toml"]
-    if len(found) > 1:
-        raise OptionsError(
-            f"{' and '.join(map(str, found))} are {len(found)} configurations; give one, and what "
-            "differs as --variant, or train each by itself and give the runs"
-        )
-    return found[0] if found else None

@@ -263,6 +263,16 @@ def test_an_image_that_trained_is_refused_under_any_name(trained, pairs, others,
     assert not (tmp_path / "out").exists()
 
 
+def test_an_image_that_was_saved_again_is_refused_all_the_same(trained, pairs, others, tmp_path):
+    folder = tmp_path / "new"
+    shutil.copytree(others, folder)
+    with open_image(sorted((pairs / "benchmark").iterdir())[0]) as image:
+        again = image.read().astype(np.float32)
+    write_image(folder / "benchmark" / sorted((folder / "input").iterdir())[0].name, again, "YX")
+    with pytest.raises(DataError, match=r"is among the images that .*run was trained on"):
+        compare_methods([trained.folder], tmp_path / "out", given(folder))
+
+
 def test_an_image_of_the_configuration_is_refused(config, pairs, tmp_path):
     chosen = plan(input=str(pairs / "input"), target=str(pairs / "benchmark"), filters=("median",))
     with pytest.raises(DataError, match=r"that .*config\.toml was trained on.*held out"):
