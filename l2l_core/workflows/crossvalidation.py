@@ -16,7 +16,9 @@ from attrs import define
 
 from l2l_core.components.training import Events
 from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
-from l2l_core.errors import Interrupted, OptionsError
+from l2l_core.data.pairs import channel_count
+from l2l_core.data.splits import split
+from l2l_core.errors import DataError, Interrupted, OptionsError
 from l2l_core.models.facts import plain
 from l2l_core.workflows.fold_images import (
     FoldImages,
@@ -156,8 +158,10 @@ class _Work:
         every = [self.images, *self.own_images.values()]
         self.prints = content_prints(every, self.truths)
         refuse_copies(every)
-        # Folds that a gap leaves nothing to train on are found before there is a folder.
+        # What no fold can train on is found before there is a folder, and before hours of others.
         self.tasks = list(self._tasks())
+        for task in self.tasks:
+            self._check(task)
 
     def _images_of(self, method: Method) -> FoldImages:
         """Return what a training learns from, whose targets may be its own."""
@@ -238,6 +242,22 @@ class _Work:
                 "The same command with --resume goes on."
             ) from None
         return found
+
+    def _check(self, task: Task) -> None:
+        """Raise a DataError where a fold cannot be trained on, by the sizes of its images."""
+        if task.settings is None:
+            return
+        pairs, settings = task.learns.pairs, task.settings
+        try:
+            channel_count((pair.input for pair in pairs), "input")
+            channel_count((pair.target for pair in pairs), "target")
+            split(pairs, settings.data, settings.patches, settings.seed, lambda sentence: None)
+        except DataError as error:
+            fold = task.fold
+            raise DataError(
+                f"{task.method.label} cannot be trained on fold {fold.number} of "
+                f"{self.plan.folds}, with {fold.images} images: {error}"
+            ) from error
 
     def _warn(self) -> None:
         """Tell what no check can find out."""

@@ -330,6 +330,31 @@ def test_one_image_alone_is_refused_with_the_remedy(config, tmp_path, pairs):
         crossvalidate(config, tmp_path / "cv", FILTERS, overrides=overrides)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # Two images in two folds train on one, which is too small to be divided.
+        (["patches.shape=[32, 32]"], r"fold 1 of 2, with 2 images: .*is the only image"),
+        (["patches.shape=[64, 64]"], r"fold 1 of 2, with 4 images: .*smaller than a patch"),
+        (["data.target=mixed"], r"with 4 images: .*different numbers of channels"),
+    ],
+)
+def test_a_fold_that_cannot_be_trained_on_is_found_before_others_are(
+    config, pairs, tmp_path, changes, said
+):
+    mine = copied(config, pairs, tmp_path)
+    (tmp_path / "mixed").mkdir()
+    for number, path in enumerate(sorted((pairs / "benchmark").iterdir())):
+        pixels = open_image(path).read()
+        both = np.stack([pixels, pixels])
+        where = tmp_path / "mixed" / path.name
+        write_image(where, *((pixels, "YX") if number else (both, "CYX")))
+    plan = CrossValidation(folds=2, repeats=1, images=(4, 2), losses=("mae",), metrics=METRICS)
+    with pytest.raises(DataError, match=said):
+        crossvalidate(mine, tmp_path / "cv", plan, overrides=changes)
+    assert not (tmp_path / "cv").exists()
+
+
 def test_two_files_of_one_content_are_no_two_images(config, pairs, tmp_path):
     mine = copied(config, pairs, tmp_path)
     one, other, *_ = sorted((tmp_path / "pairs" / "input").iterdir())
