@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import psutil
 from attrs import define
 
 from l2l_core.data.simulation.experiment import SeparationOptions, SimulationOptions
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 FORMATS = {"ome-tiff": ".ome.tif", "ome-zarr": ".ome.zarr"}
 """What pairs can be written as, and the suffix of the files."""
+
+_BYTES_A_PIXEL = 110
+"""What a pair takes while it is made, measured: both labels in steps, in float64."""
 
 
 @define(frozen=True)
@@ -107,6 +112,7 @@ def write_pairs(
             f"{folder} holds simulated pairs already ({written.parameters.name} is there); "
             "choose another folder or remove this one"
         )
+    at_once = _at_once(options)
     seeds = pair_seeds(seed, pairs)
     names = [f"pair-{number:04d}{FORMATS[format]}" for number in range(1, pairs + 1)]
     facts: list[dict[str, Any]] = [{} for _ in names]
@@ -116,7 +122,7 @@ def write_pairs(
         facts[number] = _write(pair, written, names[number], specimen, seeds[number], options)
 
     # Each pair has random streams of its own, so the order in which they are made is all one.
-    with ThreadPoolExecutor(min(pairs, _cores())) as pool:
+    with ThreadPoolExecutor(min(pairs, at_once)) as pool:
         jobs = [pool.submit(make, number) for number in range(pairs)]
         try:
             for done, job in enumerate(as_completed(jobs), start=1):
@@ -151,9 +157,18 @@ def _places(folder: Path, options: ExperimentOptions) -> WrittenPairs:
     )
 
 
-def _cores() -> int:
+def _at_once(options: ExperimentOptions) -> int:
+    """Return how many pairs are made at a time; refuse images that would not fit into memory."""
+    needed = _BYTES_A_PIXEL * prod(options.size)
+    free = int(psutil.virtual_memory().available)
+    if needed > free:
+        sides = " x ".join(map(str, options.size))
+        raise DataError(
+            f"simulating images of {sides} pixels takes about {needed / 1e9:,.0f} GB of memory, "
+            f"of which {free / 1e9:,.0f} GB are free; choose smaller images (--size)"
+        )
     # More threads than this wait for each other, and each holds the images of a pair.
-    return min(4, os.cpu_count() or 1)
+    return min(4, os.cpu_count() or 1, free // needed)
 
 
 def _structure_names(options: ExperimentOptions) -> str | list[str]:

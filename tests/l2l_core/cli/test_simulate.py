@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from l2l_core.cli.main import main
 from l2l_core.cli.simulate import command
 from l2l_core.data.simulation import SPECIMENS
 from l2l_core.images.reading import open_image
@@ -45,3 +46,10 @@ def test_without_options_a_specimen_keeps_its_own_size():
 @pytest.mark.parametrize("arguments", [("--average", "1"), ("--drift", "-3"), ("--format", "png")])
 def test_options_out_of_range_are_wrong_usage(tmp_path, arguments):
     assert run("actin", "--out", tmp_path / "s", *arguments).exit_code == 2
+
+
+def test_images_that_do_not_fit_into_memory_are_refused(tmp_path, capsys):
+    arguments = ["simulate", "actin", "--out", str(tmp_path / "out"), "--size", "100000000"]
+    assert main(arguments) == 1
+    assert "takes about 1,100,000,000 GB of memory" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
