@@ -146,7 +146,13 @@ def restore_chained(
 
 
 def fills_between(
-    restorer: Restorer, steps: Sequence[Step], image: Image, frame: Frame, numbers: Numbers
+    restorer: Restorer,
+    steps: Sequence[Step],
+    image: Image,
+    frame: Frame,
+    numbers: Numbers,
+    *,
+    lock: AbstractContextManager[Any] | None = None,
 ) -> tuple[tuple[float, ...], ...]:
     """Return for each step what stands in for pixels without a value: the channels' means.
 
@@ -155,7 +161,7 @@ def fills_between(
 
     Parameters
     ----------
-    restorer, steps, image, frame, numbers
+    restorer, steps, image, frame, numbers, lock
         As for :func:`restore_chained`.
 
     Returns
@@ -173,7 +179,7 @@ def fills_between(
     fills: tuple[tuple[float, ...], ...] = ()
     for index in range(len(steps)):
         known = evolve(numbers, steps=fills)
-        stages = _stages(restorer, steps[:index], image, frame, known)
+        stages = _stages(restorer, steps[:index], image, frame, known, lock=lock)
         moments = measure_moments(stages[-1].image)
         fills += (tuple(m.mean for m in moments),)
     return fills

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import evolve
 
 from l2l_core.components.options import unstructure
 from l2l_core.errors import ComponentError, ImageError
 from l2l_core.images.axes import guess_axes, parse_axes
-from l2l_core.streaming.chained import Step, chained_geometry
+from l2l_core.streaming.chained import Step, chained_geometry, fills_between
+from l2l_core.streaming.residents import device_lock
 from l2l_core.workflows.array_restoration import Model
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from l2l_core.components.geometry import Geometry
     from l2l_core.config import ComponentConfig
+    from l2l_core.images.image import Image
+    from l2l_core.streaming.boxes import Numbers
 
 
 class ChainedModel(Model):
@@ -116,6 +120,8 @@ class ChainedModel(Model):
         kind = self.output_dtype(dtype)
         array = np.asarray(array)
         axes = parse_axes(axes or guess_axes(array.shape), array.ndim)
+        # What does not fit a filter is refused before anything is computed.
+        self.frame(axes, array.shape)
         values = self.first.restore(array, axes, **how)
         given = self.first.output_axes(axes)
         for one in self.filters:
@@ -143,3 +149,13 @@ class ChainedModel(Model):
         """Give back what the model and its filters hold."""
         for one in (self.first, *self.filters):
             one.close()
+
+
+def with_fills(model: Model, image: Image, numbers: Numbers) -> Numbers:
+    """Return numbers with what stands in for pixels without a value in the filters that follow."""
+    if not model.steps:
+        return numbers
+    frame = model.frame(image.axes, image.shape)
+    lock = device_lock(model.restorer.device)
+    fills = fills_between(model.restorer, model.steps, image, frame, numbers, lock=lock)
+    return evolve(numbers, steps=fills)

@@ -20,10 +20,11 @@ from l2l_core.streaming.jobs import ImageSource
 from l2l_core.streaming.residents import device_lock
 from l2l_core.streaming.tile_size import fitted_tile
 from l2l_core.workflows.array_restoration import Model
+from l2l_core.workflows.chained_model import with_fills
 from l2l_core.workflows.restoration import RestoreOptions
 from l2l_core.workflows.restore_places import channel_number
 from l2l_core.workflows.streamed_plan import frame_of, input_sides
-from l2l_core.workflows.streamed_tasks import numbers_of, start_measuring, taken, with_fills
+from l2l_core.workflows.streamed_tasks import numbers_of, start_measuring, taken
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,7 +30,6 @@ from l2l_core.images.measuring import Measuring
 from l2l_core.images.places import as_place
 from l2l_core.models.facts import fingerprint
 from l2l_core.streaming.allocation import give_back_large_blocks
-from l2l_core.streaming.chained import fills_between
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.streaming.jobs import close_images
 from l2l_core.streaming.measuring import BlockGroups, Group, partial_of
@@ -38,6 +37,7 @@ from l2l_core.streaming.residents import borrowed, device_lock
 from l2l_core.streaming.tile_size import halved
 from l2l_core.streaming.tiling import plan
 from l2l_core.streaming.unit_work import damage, pyramid_unit, restore_unit
+from l2l_core.workflows.chained_model import with_fills
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restore_whole import restore_whole
 from l2l_core.workflows.worker_fitness import check_there, check_version, seen, sees
@@ -316,14 +316,6 @@ def numbers_of(model: Model, image: Image, take: Callable[[], Normalization] | N
             # A filter has nothing against an image that is flat, or has no pixel with a value.
             numbers = model.numbers(None)
     return with_fills(model, image, numbers)
-
-
-def with_fills(model: Model, image: Image, numbers: Numbers) -> Numbers:
-    """Return numbers with what stands in for pixels without a value in the filters that follow."""
-    if not model.steps:
-        return numbers
-    frame = model.frame(image.axes, image.shape)
-    return evolve(numbers, steps=fills_between(model.restorer, model.steps, image, frame, numbers))
 
 
 def taken(

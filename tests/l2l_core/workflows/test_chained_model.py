@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from l2l_core.errors import (
+    AxesError,
     ComponentError,
     ImageError,
     Interrupted,
@@ -137,6 +138,13 @@ def test_only_the_mean_goes_through_the_filters(toy, tmp_path):
 def test_a_method_that_changes_its_axes_is_followed_by_nothing(toy):
     with pytest.raises(ComponentError, match="turns ZYX into YX"):
         behind(toy(axes="ZYX", output_axes="YX"), WIDE)
+
+
+def test_a_plane_is_no_volume_to_a_filter_either_and_nothing_is_computed_first(toy):
+    alone = toy()
+    with pytest.raises(AxesError, match="works in ZYX"):
+        behind(alone, VOLUME).restore(noise(40, 40))
+    assert alone.restorer.tiles == []
 
 
 def test_what_comes_out_says_what_it_went_through_and_in_which_units(toy):
