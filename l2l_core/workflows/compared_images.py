@@ -105,7 +105,10 @@ def given_images(
     return ComparedImages(
         held=images.held(everything),
         truths=true_images(images, used, Path(), truth) if truth else {},
-        sentence=f"The images of {where} are compared; nothing has trained on them.",
+        sentence=(
+            f"The images of {where} are compared, none of which a network here is known to have "
+            "trained on."
+        ),
     )
 
 

@@ -173,7 +173,7 @@ def open_runs(places: Sequence[str | Path]) -> tuple[GivenRun, ...]:
         If there is no model in one of them.
     """
     paths = [Path(place) for place in places]
-    names = [path.parent.name if path.name == "model" else path.name for path in paths]
+    names = [_name(path) for path in paths]
     found = []
     for path, name in zip(paths, names, strict=True):
         if str(path).partition(":")[0] in filter_names() and not path.exists():
@@ -185,6 +185,13 @@ def open_runs(places: Sequence[str | Path]) -> tuple[GivenRun, ...]:
         folder = RunFolder.open(owner) if owner else None
         found.append(GivenRun(label, path, find_record(path), folder))
     return tuple(found)
+
+
+def _name(path: Path) -> str:
+    """Return what a reader knows a model by: the folder that a user named."""
+    while path.name in ("model", "run") and path.parent.name:
+        path = path.parent
+    return path.name
 
 
 def told_by_file(facts: Mapping[str, Any]) -> str:

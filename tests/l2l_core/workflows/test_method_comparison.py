@@ -230,7 +230,7 @@ def test_a_network_that_learnt_nothing_is_said_not_to_beat_the_filter(trained, o
     one = verdicts(found)["nrmse"]
     assert one.outcome == "behind"
     assert one.text.startswith(
-        "No network beats the best baseline, gaussian (sigma 1.5), in NRMSE: the best of them, run"
+        "No network beats the best baseline, gaussian (sigma 1.5), in NRMSE: the best of them, "
     )
     assert found.summary.verdict.startswith("No network beats the best baseline in any of")
     page = found.files.report.read_text(encoding="utf-8")
@@ -320,6 +320,19 @@ def test_a_run_whose_images_are_gone_needs_others_and_tunes_nothing(
         compare_methods([moved], tmp_path / "out", given(others, filters=("gaussian:tune=true",)))
     found = compare_methods([moved], tmp_path / "out", given(others, filters=("median",)))
     assert len(found.summary.images) == 3
+
+
+def test_runs_go_by_the_folder_that_tells_them_apart(trained, others, tmp_path):
+    places = [tmp_path / "deep" / "run", tmp_path / "flat" / "run" / "model", tmp_path / "a" / "x"]
+    for place, source in zip(
+        (places[0], places[1].parent, places[2]), [trained.folder] * 3, strict=True
+    ):
+        shutil.copytree(source, place)
+    twice = [*places, tmp_path / "b" / "x"]
+    shutil.copytree(trained.folder, twice[-1])
+    found = compare_methods(twice, tmp_path / "out", given(others, metrics=("nrmse",)))
+    labels = [one.title for one in found.summary.standings]
+    assert labels == ["input", "deep", "flat", str(twice[2]), str(twice[3])]
 
 
 def test_a_model_without_its_run_is_said_to_be_of_unknown_images(trained, others, tmp_path):
