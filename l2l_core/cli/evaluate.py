@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from l2l_core.cli.output import columns, say, say_json
+from l2l_core.cli.output import columns, remark, say, say_json
 from l2l_core.components.registry import registry
 
 
@@ -57,6 +57,12 @@ def command(
         fit=fit_gain,
         axes=axes,
     )
+    for name in scores.values:
+        if getattr(registry().find("metric", metric_name(name)).info, "needs_truth", False):
+            remark(
+                f"warning: {name} takes the reference for the truth, as simulated specimens have "
+                "it; a benchmark is none, since it has a background of its own"
+            )
     if as_json:
         say_json({"image": image, "reference": reference, **scores.to_dict()})
         return

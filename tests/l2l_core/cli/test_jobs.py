@@ -225,3 +225,13 @@ def test_what_is_wrong_with_a_training_is_said_in_one_sentence(
     for word in words:
         assert word in found
     assert not (tmp_path / "run").exists()
+
+
+def test_a_metric_that_takes_the_reference_for_the_truth_says_so(l2l, plane):
+    arguments = ("evaluate", plane, "--reference", plane, "--json", "--metrics")
+    status, out, err = l2l(*arguments, "structure_precision,nrmse")
+    assert status == 0
+    assert json.loads(out)["reference"] == str(plane)
+    assert err.count("warning: structure_precision takes the reference for the truth") == 1
+    assert "nrmse" not in err
+    assert l2l(*arguments, "nrmse")[2] == ""
