@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test lint bench study docs clean
 
 help:  ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lint: $(STAMP)  ## Check style, types and import contracts
 bench: $(STAMP)  ## Measure speed against CSBDeep; writes bench/
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks --out bench
+
+study: $(STAMP)  ## Put the paper's claims to the test, CLAIMS="1 4" or all; writes build/study/
+	$(BIN)/python -m tests.study $(CLAIMS) --out build/study
 
 docs: $(STAMP)  ## Build the pages of docs/ as a site in build/docs
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
