@@ -12,6 +12,7 @@ from tests.study.training import write_text
 from tests.study.work import EVERY
 
 REMARKS = PAGES / "remarks"
+BEGIN, END = "<!-- verdicts -->", "<!-- end of verdicts -->"
 
 
 def write_claim(study, number, found, folder):
@@ -146,7 +147,7 @@ def _filtered(study, group, method):
 
 
 def write_index(folder):
-    """Write the table of all verdicts that there are."""
+    """Write the table of all verdicts that there are, into the page that has a place for it."""
     rows = []
     for number, claim in EVERY.items():
         path = folder / f"claim-{number:02}.json"
@@ -162,4 +163,9 @@ def write_index(folder):
                 f"| {cells} |"
             )
     head = ["| | claim | verdict | hold | open | fail |", "|---|---|---|---|---|---|"]
-    write_text(folder / "verdicts.md", "\n".join(["# Verdicts", "", *head, *rows, ""]))
+    table = "\n".join([*head, *rows])
+    page = folder / "index.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else f"# Verdicts\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    write_text(page, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")

@@ -234,4 +234,6 @@ class Study:
 
     def scores(self, group: Group, method: str) -> Path:
         """Return the file of the scores of one method."""
-        return self.out / "scores" / f"{group.name}-{method}.json"
+        # No colon: Windows has no such file names.
+        name = f"{group.name}-{method.replace(':', '-by-')}.json"
+        return self.out / "scores" / name

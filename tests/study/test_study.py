@@ -235,7 +235,7 @@ def test_from_images_to_pages(tmp_path, capsys, monkeypatch):
         for picture in pages.glob(f"claim-{number:02}-*.png"):
             assert picture.name in page
             assert picture.stat().st_size > 2000
-    assert EVERY[7].title in (pages / "verdicts.md").read_text()
+    assert EVERY[7].title in (pages / "index.md").read_text()
     runs = tmp_path / "study" / "runs"
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
     program.main(["9", "--scale", "tiny", "--out", str(tmp_path / "study")])
