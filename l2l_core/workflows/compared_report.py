@@ -207,12 +207,10 @@ def contest_cells(one: Contest) -> tuple[str, ...]:
 
 def best_cells(summary: Summary) -> set[tuple[int, int]]:
     """Return row and column, from 0, of the best method of each metric."""
-    found = set()
+    found: set[tuple[int, int]] = set()
     for column, metric in enumerate(summary.metrics, start=1):
-        best = summary.best(metric, "input", "filter", "network")
-        for row, one in enumerate(summary.standings):
-            if best and one.means[metric.label].mean == best.means[metric.label].mean:
-                found.add((row, column))
+        best = summary.leaders(metric, "input", "filter", "network")
+        found |= {(row, column) for row, one in enumerate(summary.standings) if one in best}
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import asdict, define
@@ -127,14 +127,25 @@ class Summary:
     caution: str
 
     def best(self, metric: ChosenMetric, *kinds: str) -> Standing | None:
-        """Return the best of some kinds by the mean of a metric; None where none has a value."""
-        sign = 1 if metric.higher_is_better else -1
-        known = [
-            one
-            for one in self.standings
-            if one.kind in kinds and isfinite(one.means[metric.label].mean)
-        ]
-        return max(known, key=lambda one: sign * one.means[metric.label].mean, default=None)
+        """Return the best of some kinds, the first of equal ones; None where none has a value."""
+        return next(iter(self.leaders(metric, *kinds)), None)
+
+    def leaders(self, metric: ChosenMetric, *kinds: str) -> list[Standing]:
+        """Return what shares the best mean of a metric among some kinds.
+
+        The mean is that over the images that all of them have a value of, so that none is better
+        for being without one where the others do badly.  What has a value of fewer than half of
+        the images takes no part, unless nothing has more.
+        """
+        known = [one for one in self.standings if one.kind in kinds]
+        most = max((one.means[metric.label].count for one in known), default=0)
+        known = [one for one in known if 2 * one.means[metric.label].count >= most > 0]
+        scores = [one.values[metric.label] for one in known]
+        means = _shared_means(*scores)
+        if all(map(isnan, means)):
+            means = tuple(map(finite_mean, scores))
+        best = (max if metric.higher_is_better else min)(means, default=nan)
+        return [one for one, mean in zip(known, means, strict=True) if mean == best]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -226,7 +237,7 @@ def _verdict(found: Summary, metric: ChosenMetric) -> Verdict:
             metric.label, title, "unknown", f"No {missing} has a value of {title} to compare."
         )
     contest = _contest(metric, network, baseline)
-    theirs, ours = (one.means[metric.label].mean for one in (baseline, network))
+    theirs, ours = _shared_means(baseline.values[metric.label], network.values[metric.label])
     share = f"{100 * abs(ours - theirs) / abs(theirs):.1f} %" if theirs else "an unknown share"
     numbers = f"{format_number(ours)} against {format_number(theirs)}"
     tests = _tests_said(contest.tests)
@@ -260,6 +271,12 @@ def _verdict(found: Summary, metric: ChosenMetric) -> Verdict:
     return Verdict(metric.label, title, contest.outcome, text)
 
 
+def _shared_means(*scores: Sequence[float]) -> tuple[float, ...]:
+    """Return the mean of each over the images that all have a value of; NaN where there is none."""
+    shared = [some for some in zip(*scores, strict=True) if all(map(isfinite, some))]
+    return tuple(map(finite_mean, zip(*shared, strict=True))) if shared else (nan,) * len(scores)
+
+
 def _called(baseline: Standing) -> str:
     return "the input as it is" if baseline.kind == "input" else baseline.title
 
@@ -283,13 +300,13 @@ def _together(found: Summary, verdicts: Sequence[Verdict]) -> str:
         return "No network was compared, filters alone."
     titles: dict[str, list[str]] = {}
     for one in verdicts:
-        kind = one.outcome if one.outcome in ("beats", "ahead") else "lost"
+        kind = "lost" if one.outcome in ("behind", "equal") else one.outcome
         titles.setdefault(kind, []).append(one.title)
     parts = []
     if lost := titles.get("lost"):
         which = f"{len(lost)} of {_counted(len(verdicts))}: {', '.join(lost)}"
         if len(lost) == len(verdicts):
-            which = f"any of {_counted(len(verdicts))}"
+            which = f"any of {_counted(len(verdicts))}" if len(lost) > 1 else lost[0]
         parts.append(f"No network beats the best baseline in {which}.")
     if beats := titles.get("beats"):
         parts.append(f"A network beats the best baseline in {', '.join(beats)}.")
@@ -297,6 +314,8 @@ def _together(found: Summary, verdicts: Sequence[Verdict]) -> str:
         parts.append(
             f"A network is ahead of the best baseline in {', '.join(ahead)}, which may be chance."
         )
+    if unknown := titles.get("unknown"):
+        parts.append(f"Nothing can be said of {', '.join(unknown)}.")
     return " ".join(parts)
 
 

@@ -129,3 +129,42 @@ def test_images_without_a_score_are_counted():
     assert found.standings[1].means["nrmse"].mean == pytest.approx(sum(GAUSSIAN[1:]) / 5)
     nothing = summarize(rows(input=INPUT, network_mae=[nan] * 6), [NRMSE])
     assert nothing.verdicts[0].text == "No network has a value of NRMSE to compare."
+
+
+def test_a_score_that_is_missing_where_others_do_badly_makes_nobody_the_best():
+    # Its only scores are those of the easy images.
+    hard = [0.9, 0.9, 0.2, 0.2, 0.2, 0.2]
+    median = [nan, nan, 0.21, 0.22, 0.21, 0.22]
+    network = [0.8, 0.8, 0.1, 0.11, 0.1, 0.11]
+    found = summarize(
+        rows(input=hard, filter_gaussian=hard, filter_median=median, network_mae=network), [NRMSE]
+    )
+    one = found.verdicts[0]
+    assert one.text.startswith("mae beats the best baseline, the input as it is, in NRMSE")
+    assert best_cells(found) == {(3, 1)}
+
+
+def test_the_numbers_of_a_sentence_are_of_the_images_that_both_have():
+    # Over all of its images the network's mean is the worse one.
+    network = [0.9, *(value - 0.01 - 0.001 * index for index, value in enumerate(GAUSSIAN[1:]))]
+    gaussian = [nan, *GAUSSIAN[1:]]
+    one = verdict(input=[0.95] * 6, filter_gaussian=gaussian, network_mae=network)
+    assert one.outcome == "beats"
+    assert "in NRMSE: 0.394 against 0.406, better by 3.0 % (5 images," in one.text
+
+
+def test_a_method_with_a_score_of_few_images_takes_no_part():
+    found = summarize(
+        rows(input=INPUT, filter_gaussian=GAUSSIAN, filter_odd=[0.01] + [nan] * 5,
+             network_mae=INPUT),
+        [NRMSE],
+    )  # fmt: skip
+    assert found.best(NRMSE, "input", "filter").title == "gaussian"
+
+
+def test_a_metric_without_a_value_is_not_said_to_be_lost():
+    found = summarize(rows(input=INPUT, network_mae=[nan] * 6), [NRMSE])
+    assert found.verdict == "Nothing can be said of NRMSE."
+    assert summarize(rows(input=GAUSSIAN, network_mae=INPUT), [NRMSE]).verdict == (
+        "No network beats the best baseline in NRMSE."
+    )
