@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from l2l_core.cli.output import columns, say, say_json
@@ -118,7 +116,7 @@ def command(
         train=not no_training,
         input=input_,
         target=target,
-        truth=str(Path(truth).resolve()) if truth else "",
+        truth=truth,
         hold_out=hold_out,
         seed=seed,
         metrics=metrics,

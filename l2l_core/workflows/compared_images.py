@@ -168,7 +168,8 @@ def validation_images(runs: Sequence[GivenRun], truth: str) -> ComparedImages:
     OptionsError
         If there is no run, or a truth is asked for.
     DataError
-        If the runs validated on different images, or that cannot be told.
+        If the runs validated on different images, or channels or planes of them, or that cannot be
+        told.
     """
     if not runs:
         raise OptionsError(
@@ -179,6 +180,7 @@ def validation_images(runs: Sequence[GivenRun], truth: str) -> ComparedImages:
         raise OptionsError(
             "--truth is paired with the images of --input or of a configuration; give one of these"
         )
+    _shared_data(runs)
     pairs = runs[0].validating()
     for run in runs[1:]:
         if [_told(pair) for pair in run.validating()] != [_told(pair) for pair in pairs]:

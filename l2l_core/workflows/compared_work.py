@@ -56,6 +56,8 @@ class Contestant:
         What a training learns from; all pairs of the configuration where it is None.
     run : GivenRun, optional
         A network that is there already.
+    content : tuple of str
+        What tells the content of each file that it is trained or tuned on.
     """
 
     kind: Literal["filter", "network"]
@@ -63,6 +65,7 @@ class Contestant:
     settings: RunConfig | None = None
     learns: PairSet | None = None
     run: GivenRun | None = None
+    content: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -155,7 +158,7 @@ class ComparedWork:
 
     def _fingerprint(self, one: Contestant) -> str:
         tunes_on = [pair.name for pair in self._tunes_on] if one.method.grid else []
-        facts = {**one.facts(), "tuned_on": tunes_on, "kind": one.kind}
+        facts = {**one.facts(), "tuned_on": tunes_on, "kind": one.kind, "content": one.content}
         return fingerprint(plain({**facts, "metrics": [one.label for one in self._metrics]}))
 
     def _model(self, one: Contestant) -> tuple[Model, Row]:
@@ -226,7 +229,8 @@ class ComparedWork:
 def plane_shown(pixels: NDArray[Any], axes: str) -> NDArray[Any]:
     """Return the plane (Y, X) that a page shows: the middle one of the first channel."""
     planes = planes_of(pixels, axes)[0]
-    middle: NDArray[Any] = planes[len(planes) // 2]
+    # A view would hold all planes of every method until the page is written.
+    middle: NDArray[Any] = planes[len(planes) // 2].copy()
     return middle
 
 
@@ -239,9 +243,15 @@ def _title(method: Method, options: Mapping[str, Any]) -> str:
 
 def _file_names(names: Sequence[str]) -> list[str]:
     """Return a file's name for each image: its own, as far as a disk takes it."""
-    found = []
-    for number, name in enumerate(names, start=1):
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in names:
         plain_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "image"
-        taken = names.count(name) > 1 or f"{plain_name}.ome.tif" in found
-        found.append(f"{plain_name}-{number}.ome.tif" if taken else f"{plain_name}.ome.tif")
+        file, number = f"{plain_name}.ome.tif", 1
+        # Some disks take A and a for one.
+        while file.lower() in taken:
+            number += 1
+            file = f"{plain_name}-{number}.ome.tif"
+        taken.add(file.lower())
+        found.append(file)
     return found

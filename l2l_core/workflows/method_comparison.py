@@ -18,6 +18,7 @@ from l2l_core.data.fingerprints import fingerprint
 from l2l_core.data.pairs import channel_count
 from l2l_core.errors import DataError, ImageError, Interrupted, OptionsError
 from l2l_core.models.facts import plain
+from l2l_core.reports.content import BENCHMARK, TRUTH
 from l2l_core.workflows.compared_images import (
     ComparedImages,
     given_images,
@@ -31,12 +32,12 @@ from l2l_core.workflows.compared_report import About, Files, write_results
 from l2l_core.workflows.compared_sources import read_sources
 from l2l_core.workflows.compared_summary import Summary, summarize
 from l2l_core.workflows.compared_work import ComparedWork, Contestant, Row
-from l2l_core.workflows.fold_images import FoldImages, own_images, refuse_copies
+from l2l_core.workflows.fold_images import FoldImages, own_images, pixel_print, refuse_copies
 from l2l_core.workflows.fold_methods import Method, settings_of
-from l2l_core.workflows.fold_plan import claim
+from l2l_core.workflows.fold_plan import claim, held
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from l2l_core.data.pairs import Pair
     from l2l_core.images.image import Image
@@ -104,15 +105,18 @@ def compare_methods(
         If there are too few images, something was trained on one of them, or they do not fit.
     RunError
         If there is something in the folder that is not gone on with, or cannot be.
+    OutputError
+        If another process works at it, or the folder cannot be written.
     Interrupted
         If the user stopped it; says what is on disk.
     """
     work = _Work(sources, Path(out), plan or MethodComparison(), overrides, display or Events())
-    claim(Path(out), work.facts(), work.given.text, resume=resume, what="comparison")
-    rows = work.rows()
-    summary = summarize(rows, work.metrics)
-    about = work.about(rows)
-    files = write_results(Path(out), rows, summary, work.images, about)
+    with held(Path(out), resume=resume, what="comparison"):
+        claim(Path(out), work.facts(), work.given.text, resume=resume, what="comparison")
+        rows = work.rows()
+        summary = summarize(rows, work.metrics)
+        about = work.about(rows)
+        files = write_results(Path(out), rows, summary, work.images, about)
     work.display.message(f"wrote the report {files.report}")
     return MethodsCompared(files, summary, about)
 
@@ -139,18 +143,21 @@ class _Work:
         self._refuse_unfit()
         self._refuse_seen()
         self.tunes_on = self._tunes_on()
+        self._hashes: dict[str, str] = {}
         self.contestants = tuple(self._contestants())
 
     def _images(self) -> ComparedImages:
         plan = self.plan
+        # From the current folder, wherever the configuration lies.
+        truth = str(Path(plan.truth).resolve()) if plan.truth else ""
         if plan.input:
-            return given_images(plan.input, plan.target, plan.truth, self.settings, self.runs)
+            return given_images(plan.input, plan.target, truth, self.settings, self.runs)
         if plan.target:
             raise OptionsError("--target names benchmarks of other images; give these with --input")
         if self.every is None or self.settings is None:
-            return validation_images(self.runs, plan.truth)
+            return validation_images(self.runs, truth)
         return held_out_images(
-            self.every, self.settings, self.given.base, plan.truth, plan.hold_out, plan.seed
+            self.every, self.settings, self.given.base, truth, plan.hold_out, plan.seed
         )
 
     def _own(self, method: Method) -> FoldImages:
@@ -186,7 +193,7 @@ class _Work:
     def _configured(self) -> list[Pair]:
         """Return all pairs of the configuration, with every target that something learns from."""
         every = [self.every, *self.own.values()] if self.every else []
-        return [pair for one in every for group in one.groups for pair in group.pairs]
+        return [pair for one in every for pair in self._all_of(one)]
 
     def _refuse_seen(self) -> None:
         """Refuse images that something was trained on."""
@@ -200,6 +207,9 @@ class _Work:
         every = [self.every, *self.own.values()]
         if self.images.out:
             refuse_copies(every)
+            return
+        if not self.trained and not any(one.grid for one in self.filters):
+            # It only says what is taken of the images.
             return
         without = "; without --input images of it are held out" if self.trained else ""
         refuse_trained(pairs, prints_of(self._configured()), str(self.config), others=without)
@@ -222,15 +232,36 @@ class _Work:
         )
 
     def _contestants(self) -> list[Contestant]:
-        found = [Contestant("filter", one) for one in self.filters]
+        tuned = self._contents(self.tunes_on)
+        found = [
+            Contestant("filter", one, content=tuned if one.grid else ()) for one in self.filters
+        ]
+        # What cannot be restored with is found before hours go into training.
+        found += [Contestant("network", Method(run.label), run=run) for run in self.runs]
         for one in self.trained:
             learns = None
             if self.images.out:
                 learns = self.own[one.label].training(self.images.chosen, self.images.out)
             settings = settings_of(one, self.given.tables, str(self.config))
-            found.append(Contestant("network", one, settings, learns))
-        found += [Contestant("network", Method(run.label), run=run) for run in self.runs]
+            pairs = learns.pairs if learns else self._all_of(self.own[one.label])
+            content = self._contents(pairs)
+            found.append(Contestant("network", one, settings, learns, content=content))
         return found
+
+    @staticmethod
+    def _all_of(images: FoldImages) -> list[Pair]:
+        return [pair for group in images.groups for pair in group.pairs]
+
+    def _contents(self, pairs: Iterable[Pair]) -> tuple[str, ...]:
+        """Return what tells the content of the files of some pairs."""
+        images = [image for pair in pairs for image in (pair.input, pair.target)]
+        return tuple(sorted({self._content(image) for image in images}))
+
+    def _content(self, image: Image) -> str:
+        path = image.info.path
+        if path not in self._hashes:
+            self._hashes[path] = fingerprint(Path(path))["sha256"]
+        return self._hashes[path]
 
     def facts(self) -> dict[str, Any]:
         """Return what may not change while a comparison goes on."""
@@ -247,9 +278,11 @@ class _Work:
                 "images": [
                     {
                         "name": pair.name,
-                        "input": _print(pair.input),
-                        "target": _print(pair.target),
-                        "truth": _print(truths[pair.group, pair.name]) if truths else None,
+                        "input": self._content(pair.input),
+                        "target": self._content(pair.target),
+                        "truth": self._content(truths[pair.group, pair.name]) if truths else None,
+                        # The same file may give other channels or planes.
+                        "pixels": [pixel_print(pair.input), pixel_print(pair.target)],
                     }
                     for pair in self.images.pairs
                 ],
@@ -285,7 +318,7 @@ class _Work:
                 f"Interrupted: {done} of {count} methods are finished and safe in {self.out}. "
                 "The same command with --resume goes on."
             ) from None
-        return found
+        return _told_apart(found)
 
     def about(self, rows: Sequence[Row]) -> About:
         """Return what a reader of the results has to know."""
@@ -296,9 +329,10 @@ class _Work:
                 f"What {', '.join(unknown)} was trained on is not recorded, so nothing can tell "
                 "whether it has seen these images."
             )
-        starts = {one.settings.train.start_from for one in self.contestants if one.settings}
+        settings = [one.settings or (one.run and one.run.settings) for one in self.contestants]
+        starts = {one.train.start_from for one in settings if one}
         remarks += [
-            f"Training starts from the weights of {where}: where these have seen the images, "
+            f"Training started from the weights of {where}: where these have seen the images, "
             "nothing is new to the network."
             for where in sorted(starts - {""})
         ]
@@ -314,9 +348,17 @@ class _Work:
         )
 
 
-def _print(image: Image) -> str:
-    sha256: str = fingerprint(Path(image.info.path))["sha256"]
-    return sha256
+def _told_apart(rows: Sequence[Row]) -> list[Row]:
+    """Return rows with titles that name one method each: two filters may be tuned to be one."""
+    methods: dict[str, set[str]] = {BENCHMARK: {BENCHMARK}, TRUTH: {TRUTH}}
+    for row in rows:
+        methods.setdefault(row["title"], set()).add(f"{row['kind']} {row['method']}")
+    return [
+        {**row, "title": f"{row['title']} [{row['method']}]"}
+        if len(methods[row["title"]]) > 1
+        else row
+        for row in rows
+    ]
 
 
 def _made(row: Row) -> str:

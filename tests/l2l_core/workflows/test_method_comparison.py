@@ -17,12 +17,15 @@ from l2l_core.errors import (
     L2LError,
     ModelNotFoundError,
     OptionsError,
+    OutputError,
     PairingError,
     RunError,
 )
 from l2l_core.images import open_image
 from l2l_core.images.writing import write_image
 from l2l_core.models.run_folder import RunFolder
+from l2l_core.workflows.compared_work import _file_names
+from l2l_core.workflows.fold_plan import held
 from l2l_core.workflows.method_comparison import MethodComparison, compare_methods
 
 METRICS = ("nrmse", "pearson", "michelson_contrast")
@@ -207,6 +210,83 @@ def test_what_was_interrupted_goes_on_after_its_last_epoch(compared, config, tmp
     assert lines(found) == lines(compared)
 
 
+def test_a_second_comparison_in_a_folder_is_refused_while_the_first_works_there(others, tmp_path):
+    out, chosen = tmp_path / "out", given(others, filters=("median",))
+    with held(out, resume=False, what="comparison"):
+        for resume in (False, True):
+            with pytest.raises(OutputError, match=r"another process .* works at the comparison in"):
+                compare_methods([], out, chosen, resume=resume)
+        assert not (out / "plan.json").exists()
+    compare_methods([], out, chosen)
+
+
+def test_a_filter_that_was_tuned_on_other_pixels_is_not_taken_for_this_one(
+    config, pairs, others, tmp_path
+):
+    folder = tmp_path / "own"
+    shutil.copytree(pairs, folder)
+    places = [f"data.input={folder / 'input'}", f"data.target={folder / 'benchmark'}"]
+    chosen = given(others, train=False, filters=("gaussian:tune=true",), metrics=("nrmse",))
+    compare_methods([config], tmp_path / "out", chosen, overrides=places)
+    compare_methods([config], tmp_path / "out", chosen, overrides=places, resume=True)
+    # The same name, and the benchmark is its own input: no blur is best by far.
+    for image in (folder / "input").iterdir():
+        with open_image(image) as opened:
+            pixels = opened.read() + 1
+        write_image(folder / "benchmark" / image.name, pixels, "YX")
+    with pytest.raises(RunError, match=r"made by other settings of 'gaussian:tune=true' or other"):
+        compare_methods([config], tmp_path / "out", chosen, overrides=places, resume=True)
+
+
+def test_other_channels_of_the_same_files_are_other_images(config, tmp_path):
+    pixels = np.random.default_rng(4).random((2, 40, 40)).astype(np.float32)
+    for side in ("input", "target"):
+        (tmp_path / side).mkdir()
+        write_image(tmp_path / side / "a.ome.tif", pixels + (side == "target"), "CYX")
+    chosen = given_in(tmp_path)
+
+    def run(channel, *, resume):
+        sides = [
+            change
+            for side in ("input", "target")
+            for change in (f"data.{side}={tmp_path / side}", f"data.{side}_select.c={channel}")
+        ]
+        compare_methods(
+            [config], tmp_path / "out",
+            plan(input=chosen.input, target=chosen.target, train=False, filters=("median",)),
+            overrides=sides, resume=resume,
+        )  # fmt: skip
+
+    run(0, resume=False)
+    with pytest.raises(RunError, match="cannot go on: config, images differ"):
+        run(1, resume=True)
+
+
+def test_a_truth_is_found_from_the_current_folder(config, others, tmp_path, monkeypatch):
+    chosen = given(
+        others, truth="truth", train=False, filters=("median",), metrics=("structure_recall",)
+    )
+    monkeypatch.chdir(others)
+    compare_methods([config], tmp_path / "out", chosen)
+
+
+def test_filters_that_come_to_the_same_options_are_told_apart(others, pairs, tmp_path):
+    chosen = given(others, filters=("gaussian:sigma=2", "gaussian: sigma=2"), metrics=("nrmse",))
+    found = compare_methods([], tmp_path / "out", chosen)
+    assert [one.title for one in found.summary.standings[1:]] == [
+        "gaussian (sigma 2) [gaussian:sigma=2]", "gaussian (sigma 2) [gaussian: sigma=2]",
+    ]  # fmt: skip
+    page = found.files.report.read_text(encoding="utf-8")
+    assert "input, gaussian (sigma 2) [gaussian:sigma=2], gaussian (sigma 2) [gaussian: s" in page
+
+
+def test_every_image_has_a_file_of_its_own():
+    names = ["a-2", "a", "a", "A", "b: c", "b? c", "?"]
+    files = _file_names(names)
+    assert len({file.lower() for file in files}) == len(names)
+    assert files[:2] == ["a-2.ome.tif", "a.ome.tif"]
+
+
 # --- who wins -------------------------------------------------------------------------------------
 
 
@@ -279,6 +359,17 @@ def test_an_image_of_the_configuration_is_refused(config, pairs, tmp_path):
         compare_methods([config], tmp_path / "out", chosen)
 
 
+def test_a_configuration_that_nothing_learns_from_refuses_none_of_its_images(
+    config, pairs, tmp_path
+):
+    places = {"input": str(pairs / "input"), "target": str(pairs / "benchmark")}
+    fixed = plan(**places, train=False, filters=("median",), metrics=("nrmse",))
+    assert len(compare_methods([config], tmp_path / "out", fixed).summary.images) == 4
+    tuned = plan(**places, train=False, filters=("gaussian:tune=true",))
+    with pytest.raises(DataError, match="was trained on"):
+        compare_methods([config], tmp_path / "tuned", tuned)
+
+
 def test_a_run_that_saw_what_a_configuration_holds_out_is_refused(trained, config, tmp_path):
     with pytest.raises(DataError, match="run was trained on"):
         compare_methods([config, trained.folder], tmp_path / "out", plan(losses=("mse",)))
@@ -298,6 +389,20 @@ def test_runs_alone_are_compared_on_what_they_validated_on(trained, tmp_path):
     assert all(np.isnan(mean.low) for one in found.summary.standings for mean in one.means.values())
     assert found.summary.caution.startswith("There is one image")
     assert "one image, no test" in verdicts(found)["nrmse"].text
+
+
+def test_runs_that_take_the_same_files_otherwise_are_refused(trained, tmp_path, monkeypatch):
+    from attrs import evolve
+
+    from l2l_core.models.model_file import read_model, write_model
+
+    other = tmp_path / "other"
+    shutil.copytree(trained.folder, other)
+    record, state = read_model(other / "model")
+    record.training["config"]["data"]["axes"] = "YX"
+    write_model(other / "model", evolve(record), state)
+    with pytest.raises(DataError, match=r"differ in data\.axes"):
+        compare_methods([trained.folder, other], tmp_path / "out", plan())
 
 
 def find_split(trained):
