@@ -209,8 +209,15 @@ def true_images(
     Raises
     ------
     ConfigError, DataError
-        If there is not one for each input.
+        If there is not one for each input, or the configuration lists its pairs in a table.
     """
+    if settings.data.table:
+        # A table names inputs and targets, and would name the targets for the truth too.
+        raise ConfigError(
+            f"the truth in {truth} is paired by name with the images of data.input, and the "
+            f"configuration lists its pairs in {settings.data.table}; give data.input and "
+            "data.target instead of data.table"
+        )
     data = evolve(settings.data, target=truth, target_select=SelectConfig())
     true = _alike(images, evolve(settings, data=data), base, f"the truth in {truth} has")
     return {

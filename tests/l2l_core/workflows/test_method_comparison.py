@@ -11,6 +11,7 @@ from l2l_core.components import Events
 from l2l_core.components.factory import get
 from l2l_core.data.fingerprints import fingerprint
 from l2l_core.errors import (
+    ConfigError,
     DataError,
     ImageError,
     Interrupted,
@@ -533,6 +534,21 @@ def test_truths_of_other_names_are_refused(others, trained, tmp_path):
     first.rename(folder / "elsewhere.ome.tif")
     with pytest.raises(PairingError, match="not every image has a partner"):
         compare_methods([trained.folder], tmp_path / "out", given(others, truth=str(folder)))
+
+
+def test_a_table_of_pairs_is_not_taken_for_the_truth(config, pairs, tmp_path):
+    names = sorted(path.name for path in (pairs / "input").iterdir())
+    rows = [f"{pairs / 'input' / name},{pairs / 'benchmark' / name}" for name in names]
+    (tmp_path / "pairs.csv").write_text("\n".join(["input,target", *rows]))
+    text = re.sub(r"(?m)^(input|target) = .*\n", "", config.read_text())
+    config.write_text(text.replace("[data]\n", '[data]\ntable = "pairs.csv"\n'))
+    chosen = plan(truth=str(pairs / "truth"), train=False, filters=("median",))
+    with pytest.raises(ConfigError, match=r"lists its pairs in pairs\.csv; give data\.input"):
+        compare_methods([config], tmp_path / "out", chosen)
+    found = compare_methods(
+        [config], tmp_path / "out", plan(train=False, filters=("median",), metrics=("nrmse",))
+    )
+    assert len(found.summary.images) == 1
 
 
 def test_images_that_a_run_does_not_take_are_refused(trained, others, tmp_path):
