@@ -16,10 +16,13 @@ from l2l_core.components.registry import registry
     help="Image to compare with: benchmark, raw image or truth. Without it, metrics of one image.",
 )
 @click.option(
+    "--metric",
     "--metrics",
-    default="",
-    help="Names, separated by commas, with options behind colons, as in ms_ssim:scales=5; the "
-    "usual ones by default. 'l2l plugins list' shows all.",
+    "metrics",
+    multiple=True,
+    metavar="NAME[:OPTIONS]",
+    help="Metric instead of the usual ones, such as ms_ssim:scales=5,filter_size=7; may be "
+    "repeated, or several separated by commas. 'l2l plugins list --kind metric' shows all.",
 )
 @click.option(
     "--data-range",
@@ -36,7 +39,7 @@ from l2l_core.components.registry import registry
 def command(
     image: str,
     reference: str | None,
-    metrics: str,
+    metrics: tuple[str, ...],
     data_range: float | None,
     fit_gain: bool,
     axes: str | None,
@@ -47,22 +50,27 @@ def command(
     The data range that PSNR and SSIM are relative to is printed with the numbers, which metrics
     make use of it, and what gain and offset were fitted.
     """
-    from l2l_core.workflows.evaluate import evaluate, metric_name
+    from l2l_core.workflows.evaluate import evaluate, metric_name, split_metrics
 
     scores = evaluate(
         image,
         reference,
-        metrics=[name.strip() for name in metrics.split(",") if name.strip()],
+        metrics=[name for text in metrics for name in split_metrics(text)],
         data_range=data_range,
         fit=fit_gain,
         axes=axes,
     )
-    for name in scores.values:
-        if getattr(registry().find("metric", metric_name(name)).info, "needs_truth", False):
-            remark(
-                f"warning: {name} takes the reference for the truth, as simulated specimens have "
-                "it; a benchmark is none, since it has a background of its own"
-            )
+    truthful = [
+        name
+        for name in scores.values
+        if getattr(registry().find("metric", metric_name(name)).info, "needs_truth", False)
+    ]
+    if truthful:
+        remark(
+            f"warning: {', '.join(truthful)} take{'s' * (len(truthful) == 1)} the reference for "
+            "the truth, as simulated specimens have it; a benchmark is none, since it has a "
+            "background of its own"
+        )
     if as_json:
         say_json({"image": image, "reference": reference, **scores.to_dict()})
         return

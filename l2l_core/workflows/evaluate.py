@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ DEFAULT_METRICS = ("psnr", "nrmse", "ssim", "ms_ssim", "si_psnr", "pearson")
 
 ALONE = ("michelson_contrast", "rms_contrast")
 """What is shown of an image without a reference."""
+
+_COMMA = re.compile(r",(?![^\[]*\])")
+_SEPARATOR = re.compile(r"[:,](?![^\[]*\])")
 
 
 @define(frozen=True)
@@ -83,8 +88,8 @@ def make_metrics(names: Sequence[str]) -> dict[str, Metric]:
     Parameters
     ----------
     names : sequence of str
-        Such as ``"psnr"``, or ``"ms_ssim:scales=5:filter_size=7"``: name, and options as JSON
-        values or plain words, apart by colons.
+        Such as ``"psnr"``, or ``"ms_ssim:scales=5,filter_size=7"``: name, and options as in TOML
+        or as plain words, apart by commas or colons.
 
     Raises
     ------
@@ -96,6 +101,25 @@ def make_metrics(names: Sequence[str]) -> dict[str, Metric]:
     return {name: get("metric", metric_name(name), **_options(name)) for name in names}
 
 
+def split_metrics(text: str) -> list[str]:
+    """Return the metrics of a list, each with its options.
+
+    What assigns a value and names no metric before it is an option of the metric before.
+
+    Examples
+    --------
+    >>> split_metrics("psnr, ms_ssim:scales=5,filter_size=7")
+    ['psnr', 'ms_ssim:scales=5,filter_size=7']
+    """
+    metrics: list[str] = []
+    for part in filter(None, (piece.strip() for piece in _COMMA.split(text))):
+        if metrics and "=" in part.split(":", 1)[0]:
+            metrics[-1] += ("," if ":" in metrics[-1] else ":") + part
+        else:
+            metrics.append(part)
+    return metrics
+
+
 def metric_name(text: str) -> str:
     """Return the name in the registry of a metric that is given with options."""
     return text.split(":", 1)[0].strip()
@@ -103,18 +127,27 @@ def metric_name(text: str) -> str:
 
 def _options(text: str) -> dict[str, Any]:
     options = {}
-    for part in text.split(":")[1:]:
+    for part in _SEPARATOR.split(text)[1:]:
         key, separator, value = part.partition("=")
         if not separator:
             raise OptionsError(
                 f"the metric {text!r} has the option {part!r} without a value; expected "
                 "NAME=VALUE, such as ms_ssim:scales=5"
             )
-        try:
-            options[key.strip()] = json.loads(value)
-        except ValueError:
-            options[key.strip()] = value.strip()
+        options[key.strip()] = _value(value.strip())
     return options
+
+
+def _value(text: str) -> Any:
+    """Return a value of JSON or TOML, or else the text as it stands."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def score(

@@ -32,7 +32,8 @@ def checked_reference(reference: NDArray[Any] | None, metric: str) -> NDArray[An
     """Return the reference, or raise where there is none."""
     if reference is None:
         raise ImageError(
-            f"{metric} compares an image with a reference, and none was given; give reference="
+            f"{metric} compares an image with a reference, and none was given; give it as "
+            "--reference, or as reference= in Python"
         )
     return reference
 

@@ -235,3 +235,7 @@ def test_a_metric_that_takes_the_reference_for_the_truth_says_so(l2l, plane):
     assert err.count("warning: structure_precision takes the reference for the truth") == 1
     assert "nrmse" not in err
     assert l2l(*arguments, "nrmse")[2] == ""
+    status, out, err = l2l(*arguments, "structure_precision", "--metric", "hallucination_rate")
+    assert list(json.loads(out)["metrics"]) == ["structure_precision", "hallucination_rate"]
+    assert err.startswith("warning: structure_precision, hallucination_rate take the reference")
+    assert err.count("warning") == 1

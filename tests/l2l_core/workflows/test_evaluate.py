@@ -3,7 +3,7 @@ import pytest
 
 from l2l_core.components.factory import get
 from l2l_core.errors import ImageError, OptionsError, UnknownComponentError
-from l2l_core.workflows.evaluate import evaluate, make_metrics, score
+from l2l_core.workflows.evaluate import evaluate, make_metrics, score, split_metrics
 
 RNG = np.random.default_rng(2)
 REFERENCE = RNG.random((3, 24, 26)) * 50
@@ -71,12 +71,33 @@ def test_metrics_of_one_image_need_no_reference(tmp_path):
         evaluate(tmp_path / "a.npy", axes="ZYX", fit=True)
 
 
+def test_a_comma_stands_before_a_metric_or_before_a_further_option():
+    assert split_metrics("psnr, ms_ssim:scales=5,filter_size=7 ,nrmse:normalization=mean,") == [
+        "psnr",
+        "ms_ssim:scales=5,filter_size=7",
+        "nrmse:normalization=mean",
+    ]
+    assert split_metrics("ms_ssim,scales=5") == ["ms_ssim:scales=5"]
+    assert split_metrics("a:b=[1, 2],c=3,d") == ["a:b=[1, 2],c=3", "d"]
+    assert split_metrics("scales=5") == ["scales=5"]
+    assert split_metrics("") == []
+
+
 def test_options_stand_behind_a_metrics_name():
     made = make_metrics(["nrmse:normalization=min-max", "michelson_contrast:sample=0.01"])
     assert list(made.values()) == [
         get("metric", "nrmse", normalization="min-max"),
         get("metric", "michelson_contrast", sample=0.01),
     ]
+    windows = [
+        "ms_ssim:scales=5,filter_size=7",
+        "ms_ssim:scales=5:filter_size=7",
+        "ms_ssim:preset=paper-5",
+        "ms_ssim:preset='paper-5'",
+    ]
+    first, second, third, fourth = make_metrics(windows).values()
+    assert first == second == get("metric", "ms_ssim", scales=5, filter_size=7)
+    assert third == fourth == get("metric", "ms_ssim", preset="paper-5")
     with pytest.raises(OptionsError, match="without a value"):
         make_metrics(["nrmse:mean"])
     with pytest.raises(OptionsError, match="normalization"):
