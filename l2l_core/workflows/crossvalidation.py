@@ -16,12 +16,11 @@ from attrs import define
 
 from l2l_core.components.training import Events
 from l2l_core.config_file import apply_overrides, parse_config, parse_toml, read_text, resolved
-from l2l_core.data.pairs import channel_count
-from l2l_core.data.splits import split
 from l2l_core.errors import DataError, Interrupted, OptionsError
 from l2l_core.models.facts import plain
 from l2l_core.workflows.fold_images import (
     FoldImages,
+    check_trainable,
     content_prints,
     open_images,
     own_images,
@@ -187,6 +186,7 @@ class _Work:
         config = resolved(self.settings)
         # A free choice for a run, too.
         del config["restorer"]["device"]
+        del config["data"]["contrast_sample"]
         if not config["restorer"]["chain"]:
             # Nor do those of before there were chains say so.
             del config["restorer"]["chain"]
@@ -247,11 +247,8 @@ class _Work:
         """Raise a DataError where a fold cannot be trained on, by the sizes of its images."""
         if task.settings is None:
             return
-        pairs, settings = task.learns.pairs, task.settings
         try:
-            channel_count((pair.input for pair in pairs), "input")
-            channel_count((pair.target for pair in pairs), "target")
-            split(pairs, settings.data, settings.patches, settings.seed, lambda sentence: None)
+            check_trainable(task.learns.pairs, task.settings)
         except DataError as error:
             fold = task.fold
             raise DataError(

@@ -12,8 +12,8 @@ from attrs import define, evolve
 
 from l2l_core.config import SelectConfig
 from l2l_core.data.fingerprints import fingerprint
-from l2l_core.data.pairs import Pair, PairSet, find_pairs
-from l2l_core.data.splits import Region, block_axis, narrowed, patch_sides
+from l2l_core.data.pairs import Pair, PairSet, channel_count, find_pairs
+from l2l_core.data.splits import Region, block_axis, narrowed, patch_sides, split
 from l2l_core.errors import ConfigError, DataError
 from l2l_core.workflows.folds import runs_beside
 
@@ -240,6 +240,19 @@ def _alike(images: FoldImages, settings: RunConfig, base: Path, who: str) -> Fol
             "otherwise; give each input one target of its own"
         )
     return found
+
+
+def check_trainable(pairs: Sequence[Pair], settings: RunConfig) -> None:
+    """Find by the sizes of images what would end a training before its first step.
+
+    Raises
+    ------
+    DataError
+        If they differ in their channels, are smaller than a patch, or too few to be divided.
+    """
+    channel_count((pair.input for pair in pairs), "input")
+    channel_count((pair.target for pair in pairs), "target")
+    split(pairs, settings.data, settings.patches, settings.seed, lambda sentence: None)
 
 
 def content_prints(

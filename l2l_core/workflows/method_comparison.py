@@ -32,7 +32,13 @@ from l2l_core.workflows.compared_report import About, Files, write_results
 from l2l_core.workflows.compared_sources import read_sources
 from l2l_core.workflows.compared_summary import Summary, summarize
 from l2l_core.workflows.compared_work import ComparedWork, Contestant, Row
-from l2l_core.workflows.fold_images import FoldImages, own_images, pixel_print, refuse_copies
+from l2l_core.workflows.fold_images import (
+    FoldImages,
+    check_trainable,
+    own_images,
+    pixel_print,
+    refuse_copies,
+)
 from l2l_core.workflows.fold_methods import Method, settings_of
 from l2l_core.workflows.fold_plan import claim, held
 
@@ -244,6 +250,10 @@ class _Work:
                 learns = self.own[one.label].training(self.images.chosen, self.images.out)
             settings = settings_of(one, self.given.tables, str(self.config))
             pairs = learns.pairs if learns else self._all_of(self.own[one.label])
+            try:
+                check_trainable(pairs, settings)
+            except DataError as error:
+                raise DataError(f"{one.label} cannot be trained: {error}") from error
             content = self._contents(pairs)
             found.append(Contestant("network", one, settings, learns, content=content))
         return found

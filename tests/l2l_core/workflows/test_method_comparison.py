@@ -536,6 +536,13 @@ def test_truths_of_other_names_are_refused(others, trained, tmp_path):
         compare_methods([trained.folder], tmp_path / "out", given(others, truth=str(folder)))
 
 
+def test_a_variant_that_cannot_be_trained_is_found_before_anything_is_done(config, tmp_path):
+    chosen = plan(losses=("mae",), variants=("large patches.shape=[64,64]",))
+    with pytest.raises(DataError, match=r"large cannot be trained: .* patch"):
+        compare_methods([config], tmp_path / "out", chosen)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_table_of_pairs_is_not_taken_for_the_truth(config, pairs, tmp_path):
     names = sorted(path.name for path in (pairs / "input").iterdir())
     rows = [f"{pairs / 'input' / name},{pairs / 'benchmark' / name}" for name in names]
