@@ -56,7 +56,12 @@ def _of_the_model(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[st
         yield _changed(_OF_THE_MODEL[key], *differing[key])
     if "chain" in differing:
         named.append("chain")
-        yield _changed("what follows MODEL (--then)", *map(_followers, differing["chain"]))
+        followers = [_followers(chain) for chain in differing["chain"]]
+        if followers[0] != followers[1]:
+            yield _changed("what follows MODEL (--then)", *followers)
+        else:
+            suppliers = [[step.get("supplier") for step in chain] for chain in differing["chain"]]
+            yield _changed("the software of what follows MODEL", *suppliers)
     options = differing.get("options")
     if options and "restorer" not in named and all(isinstance(one, dict) for one in options):
         named.append("options")

@@ -47,6 +47,15 @@ def test_what_follows_the_model_is_told_as_it_is_given() -> None:
     )
 
 
+def test_other_software_of_what_follows_is_not_said_to_be_another_filter() -> None:
+    step = {"restorer": "binary_map", "supplier": "maps 1.0", "options": {"threshold": 3.0}}
+    began = now("model", chain=[step])
+    (clause,) = changes(began, now("model", chain=[{**step, "supplier": "maps 2.0"}]))
+    assert clause == (
+        'the software of what follows MODEL was ["maps 1.0"] when it began and is ["maps 2.0"] now'
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "clauses"),
     [
