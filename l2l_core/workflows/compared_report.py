@@ -229,9 +229,12 @@ def _table(summary: Summary) -> TextTable:
     shown = f"the mean over {count} images" if count > 1 else "of one image"
     if count > 1:
         shown += f", and in brackets its {LEVEL:.0%} confidence interval by Student's t"
+    means = [mean for one in summary.standings for mean in one.means.values()]
+    lacks = any(mean.count < count for mean in means)
+    ranked = ", by the images that all methods have a score of" if lacks else ""
     return TextTable(
         caption=f"Each metric: {shown}. ↑ higher is better, ↓ lower is better; the best of each "
-        "column is marked. The input comes first, then filters, then networks.",
+        f"column is marked{ranked}. The input comes first, then filters, then networks.",
         header=header_cells(summary),
         # What stands in brackets gets a line of its own.
         rows=tuple(
