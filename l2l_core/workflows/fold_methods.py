@@ -14,7 +14,7 @@ from l2l_core.config_file import apply_overrides, parse_config
 from l2l_core.errors import ConfigError, OptionsError
 from l2l_core.models.facts import fingerprint
 from l2l_core.workflows.filters import make_filter, parse_options
-from l2l_core.workflows.tuning import checked_grid
+from l2l_core.workflows.tuning import candidates, checked_grid
 
 if TYPE_CHECKING:
     from l2l_core.config import DataConfig, RunConfig
@@ -187,8 +187,8 @@ def filter_method(text: str) -> Method:
     grid = checked_grid(name, options.pop("tune", False), options)
     method = Method(text, filter=name, options=options, grid=grid)
     # Filter and options are tried before anything is trained.
-    first = {key: values[0] for key, values in grid.items()}
-    make_filter(method.spec(**first))[0].close()
+    for chosen in candidates(grid):
+        make_filter(method.spec(**chosen))[0].close()
     return method
 
 

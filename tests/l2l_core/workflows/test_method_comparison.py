@@ -490,6 +490,7 @@ def test_blocks_of_one_image_can_be_held_out(config, pairs, tmp_path):
     [
         ({"filters": ("gausian",)}, ModelNotFoundError, "did you mean 'gaussian'"),
         ({"filters": ("median", "median")}, OptionsError, "given twice"),
+        ({"filters": ("gaussian:tune={sigma=[1, -1]}",)}, OptionsError, "sigma"),
         ({"metrics": ("structure_recall",)}, ImageError, "needs the truth.*--truth"),
         ({"metrics": ("michelson_contrast",), "filters": ("gaussian:tune=true",)}, OptionsError,
          "compares with no benchmark; name another one first"),
