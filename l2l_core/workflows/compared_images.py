@@ -145,10 +145,17 @@ def held_out_images(
     rng = np.random.default_rng(np.random.SeedSequence((seed, _STREAM)))
     number = min(max(1, round(share * count)), count - 1)
     out = tuple(sorted(rng.permutation(count)[:number].tolist()))
-    blocks = images.groups[0].block >= 0
-    alike = "Blocks of one image are alike: this says less of new specimens than images would."
+    held = images.held(out)
+    alike = ""
+    if images.groups[0].block >= 0:
+        alike = "Blocks of one image are alike: this says less of new specimens than images would."
+    elif len(held) > number:
+        alike = (
+            f"The {len(held)} images are of {number} group{'s' * (number != 1)} (data.group): "
+            "those of one group are alike, so the intervals are too narrow and p is too small."
+        )
     return ComparedImages(
-        held=images.held(out),
+        held=held,
         truths=true_images(images, settings, base, truth) if truth else {},
         sentence=(
             f"{number} of {count} images (groups) of the configuration were drawn with the seed "
@@ -156,7 +163,7 @@ def held_out_images(
         ),
         chosen=tuple(index for index in range(count) if index not in out),
         out=out,
-        remarks=(alike,) if blocks else (),
+        remarks=(alike,) if alike else (),
     )
 
 

@@ -544,12 +544,30 @@ def test_a_variant_that_cannot_be_trained_is_found_before_anything_is_done(confi
     assert not (tmp_path / "out").exists()
 
 
-def test_a_table_of_pairs_is_not_taken_for_the_truth(config, pairs, tmp_path):
+def tabled(config, pairs, animals):
+    """Let a table name the pairs, each of them of an animal."""
     names = sorted(path.name for path in (pairs / "input").iterdir())
-    rows = [f"{pairs / 'input' / name},{pairs / 'benchmark' / name}" for name in names]
-    (tmp_path / "pairs.csv").write_text("\n".join(["input,target", *rows]))
+    rows = [
+        f"{pairs / 'input' / name},{pairs / 'benchmark' / name},{animal}"
+        for name, animal in zip(names, animals, strict=True)
+    ]
+    (config.parent / "pairs.csv").write_text("\n".join(["input,target,animal", *rows]))
     text = re.sub(r"(?m)^(input|target) = .*\n", "", config.read_text())
-    config.write_text(text.replace("[data]\n", '[data]\ntable = "pairs.csv"\n'))
+    table = '[data]\ntable = "pairs.csv"\ngroup = "column:animal"\n'
+    config.write_text(text.replace("[data]\n", table))
+
+
+def test_images_of_one_animal_are_said_to_be_alike(config, pairs, tmp_path):
+    tabled(config, pairs, ["a", "a", "b", "b"])
+    chosen = plan(train=False, filters=("median",), metrics=("nrmse",))
+    found = compare_methods([config], tmp_path / "out", chosen)
+    assert len(found.summary.images) == 2
+    (remark,) = found.about.remarks
+    assert remark.startswith("The 2 images are of 1 group (data.group): those of one group are")
+
+
+def test_a_table_of_pairs_is_not_taken_for_the_truth(config, pairs, tmp_path):
+    tabled(config, pairs, ["a", "b", "c", "d"])
     chosen = plan(truth=str(pairs / "truth"), train=False, filters=("median",))
     with pytest.raises(ConfigError, match=r"lists its pairs in pairs\.csv; give data\.input"):
         compare_methods([config], tmp_path / "out", chosen)
