@@ -64,7 +64,8 @@ _ACROSS = 4
     "metrics",
     multiple=True,
     metavar="NAME[:OPTIONS]",
-    help="Metric instead of the usual ones; may be repeated.",
+    help="Metric instead of the usual ones, such as ms_ssim:scales=5,filter_size=7; may be "
+    "repeated, or several separated by commas.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what is in --out.")
 @click.option(
@@ -105,6 +106,7 @@ def command(
         standing_cells,
         to_plain,
     )
+    from l2l_core.workflows.evaluate import split_metrics
     from l2l_core.workflows.fold_scores import DATA_RANGE_SOURCE
     from l2l_core.workflows.method_comparison import MethodComparison, compare_methods
     from l2l_core.workflows.progress import TrainingProgress
@@ -119,7 +121,7 @@ def command(
         truth=truth,
         hold_out=hold_out,
         seed=seed,
-        metrics=metrics,
+        metrics=tuple(one for text in metrics for one in split_metrics(text)),
     )
     display = TrainingProgress()
     try:

@@ -69,7 +69,8 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     "metrics",
     multiple=True,
     metavar="NAME[:OPTIONS]",
-    help="Metric instead of nrmse and ms_ssim with 5 scales; may be repeated.",
+    help="Metric instead of nrmse and ms_ssim with 5 scales; may be repeated, or several "
+    "separated by commas.",
 )
 @click.option(
     "--truth",
@@ -117,6 +118,7 @@ def command(
     filters, repeats or numbers of images it trains only what is new.
     """
     from l2l_core.workflows.crossvalidation import CrossValidation, crossvalidate
+    from l2l_core.workflows.evaluate import split_metrics
     from l2l_core.workflows.fold_report import change_cells, contest_cells, to_plain
     from l2l_core.workflows.fold_scores import DATA_RANGE_SOURCE, DEFAULT_METRICS
     from l2l_core.workflows.progress import TrainingProgress
@@ -129,7 +131,7 @@ def command(
         losses=losses,
         variants=variants,
         filters=filters,
-        metrics=metrics or DEFAULT_METRICS,
+        metrics=tuple(one for text in metrics for one in split_metrics(text)) or DEFAULT_METRICS,
         truth=str(Path(truth).resolve()) if truth else "",
         train=not no_training,
         scale_epochs=not fixed_epochs,

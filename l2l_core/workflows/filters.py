@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from l2l_core.components.restorer import Restorer
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]*)(?::(?P<options>.*))?\Z", re.DOTALL)
+_WORD = re.compile(r"=\s*(?!(?:true|false|inf|nan)\b)([A-Za-z][\w.-]*)\s*(?=[,}]|$)")
 
 
 def filter_names() -> list[str]:
@@ -125,6 +126,8 @@ def filter_of(
 def parse_options(text: str, *, where: str) -> dict[str, Any]:
     """Return options written as the inside of an inline table of TOML.
 
+    Quotes around a plain word may be left out, since a shell takes them away.
+
     Raises
     ------
     OptionsError
@@ -135,14 +138,35 @@ def parse_options(text: str, *, where: str) -> dict[str, Any]:
     >>> parse_options("sigma=[1, 2.5], mode='edge'", where="filter")
     {'sigma': [1, 2.5], 'mode': 'edge'}
     """
+    options: dict[str, Any] = tomllib.loads(f"options = {{{sound_options(text, where=where)}}}")[
+        "options"
+    ]
+    return options
+
+
+def sound_options(text: str, *, where: str) -> str:
+    """Return options as TOML, with the quotes that may be left out.
+
+    Raises
+    ------
+    OptionsError
+        If they are none, as :func:`parse_options` takes them.
+
+    Examples
+    --------
+    >>> sound_options("sigma=2, mode=edge", where="filter")
+    'sigma=2, mode="edge"'
+    """
     try:
         parsed = tomllib.loads(f"options = {{{text}}}")
     except tomllib.TOMLDecodeError as error:
+        quoted = _WORD.sub(r'="\1"', text)
+        if quoted != text:
+            return sound_options(quoted, where=where)
         raise OptionsError(_no_options(text, where, str(error))) from error
     if set(parsed) != {"options"}:
         raise OptionsError(_no_options(text, where, "expected key=value pairs alone"))
-    options: dict[str, Any] = parsed["options"]
-    return options
+    return text
 
 
 def _no_options(text: str, where: str, why: str) -> str:

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 from l2l_core.config_file import apply_overrides, parse_config
 from l2l_core.errors import ConfigError, OptionsError
 from l2l_core.models.facts import fingerprint
-from l2l_core.workflows.filters import make_filter, parse_options
+from l2l_core.workflows.filters import make_filter, parse_options, sound_options
 from l2l_core.workflows.tuning import candidates, checked_grid
 
 if TYPE_CHECKING:
@@ -119,9 +119,16 @@ def refuse_same(labels: Sequence[str]) -> None:
         If two are equal, or one is that of the input.
     """
     for label in labels:
-        if labels.count(label) > 1 or label == "input":
-            why = "is given twice" if label != "input" else "is what the unrestored image is called"
-            raise OptionsError(f"the method {label!r} {why}; give each a label of its own")
+        if label == "input":
+            raise OptionsError(
+                "no method can be called 'input', which is what the unrestored image is called; "
+                "give it another label"
+            )
+        if labels.count(label) > 1:
+            raise OptionsError(
+                f"the method {label!r} is given twice; leave one out, or give each variant a label "
+                "of its own"
+            )
 
 
 def settings_of(
@@ -157,7 +164,7 @@ def split_spec(text: str, kind: str) -> tuple[str, str]:
 
 def _loss(text: str) -> Method:
     name, options = split_spec(text, "loss")
-    parse_options(options, where=text)
+    options = sound_options(options, where=text)
     return Method(text, (f'loss={{name = "{name}", options = {{{options}}}}}',))
 
 

@@ -10,7 +10,7 @@ from l2l_core.cli.main import main
 @pytest.fixture
 def arguments(pairs, tmp_path):
     return [
-        *("compare", "--out", str(tmp_path / "out"), "--metric", "nrmse", "--metric", "pearson"),
+        *("compare", "--out", str(tmp_path / "out"), "--metric", "nrmse,pearson"),
         *("--input", str(pairs / "input"), "--target", str(pairs / "benchmark")),
         *("--filter", "gaussian:sigma=1.5", "--filter", "median"),
     ]
