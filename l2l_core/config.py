@@ -65,6 +65,9 @@ class DataConfig:
         By image, or by patch as the paper did.
     gap : int
         Planes, or pixels where there is only one plane, left out between blocks of one image.
+    contrast_sample : float
+        Share of the pixels, the brightest ones, that counts as structure where the contrasts of
+        the labels are told (``l2l data contrast``); training does not depend on it.
     """
 
     input: str | tuple[str, ...] = ""
@@ -79,6 +82,7 @@ class DataConfig:
     validation: float = field(default=0.1, validator=[validators.ge(0), validators.lt(1)])
     split: Literal["image", "patch"] = "image"
     gap: int = field(default=1, validator=validators.ge(0))
+    contrast_sample: float = field(default=0.1, validator=[validators.gt(0), validators.lt(1)])
 
 
 @define(frozen=True, kw_only=True)

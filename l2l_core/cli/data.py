@@ -96,21 +96,20 @@ def _pair_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @command.command("contrast")
-@click.argument("a", type=click.Path())
-@click.argument("b", type=click.Path())
+@click.argument("a", type=click.Path(), metavar="A|CONFIG")
+@click.argument("b", type=click.Path(), required=False, metavar="[B]")
 @click.option(
     "--sample",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of the pixels that counts as structure; 0.01 for sparse puncta.",
+    help="Share of the pixels that counts as structure; 0.01 for sparse puncta. By default "
+    "data.contrast_sample of CONFIG, or 0.1.",
 )
 @_pair_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def contrast_(
     a: str,
-    b: str,
-    sample: float,
+    b: str | None,
+    sample: float | None,
     axes: str | None,
     channel_a: int | None,
     channel_b: int | None,
@@ -120,23 +119,31 @@ def contrast_(
     """Say which of two labels is the input, and whether they suit one another.
 
     A and B are images of one field, or folders or globs (such as "raw/*_a.tif") of them, matched by
-    name; the same twice with --channel-a and --channel-b for two channels of each file.  Contrasts
+    name; the same twice with --channel-a and --channel-b for two channels of each file.  CONFIG, a
+    TOML file as for training, stands for its input as A and its target as B.  Contrasts
     are taken as in the label2label paper: Michelson, how far structure stands above background,
     and RMS, how far grey values spread, both from 0 to 1.  The correlation is that of details,
     without noise and diffuse background: 1 where both show the same, 0 where nothing.  SSIM is
     their similarity pixel by pixel, 5S-SSIM that over five scales.
     """
-    from l2l_core.workflows.pair_contrast import pair_contrast
+    from l2l_core.workflows.pair_contrast import config_contrast, pair_contrast
 
-    found = pair_contrast(
-        a,
-        b,
-        sample=sample,
-        axes=axes,
-        channel_a=channel_a,
-        channel_b=channel_b,
-        match=match,
-    )
+    if b is None:
+        if not a.endswith(".toml"):
+            raise click.UsageError(f"one label alone, {a}; give the other one too, or CONFIG.toml")
+        if axes or match or channel_a is not None or channel_b is not None:
+            raise click.UsageError("axes, names and channels are given in the [data] of CONFIG")
+        found = config_contrast(a, sample=sample)
+    else:
+        found = pair_contrast(
+            a,
+            b,
+            sample=0.1 if sample is None else sample,
+            axes=axes,
+            channel_a=channel_a,
+            channel_b=channel_b,
+            match=match,
+        )
     if as_json:
         say_json({"a": a, "b": b, **found.to_dict()})
         return

@@ -49,7 +49,8 @@ CONFIG, FACTS, LOG, MODEL, REPORT = (
 CHECKPOINTS = "checkpoints"
 
 EPOCHS = "train.epochs"
-FREE = frozenset({"restorer.device"})
+FREE = frozenset({"restorer.device", "data.contrast_sample"})
+"""Keys that training does not depend on."""
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 

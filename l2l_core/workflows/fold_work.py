@@ -103,6 +103,7 @@ class Task:
             settings = resolved(self.settings)
             # It may change while a run goes on.
             del settings["restorer"]["device"]
+            del settings["data"]["contrast_sample"]
             if not settings["restorer"]["chain"]:
                 # What was written before there were chains is gone on with.
                 del settings["restorer"]["chain"]

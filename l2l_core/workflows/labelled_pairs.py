@@ -56,7 +56,7 @@ def labelled_pairs(
             f"{a}: A and B are the same images; name the channel of each label with --channel-a "
             "and --channel-b, or give two places"
         )
-    found = find_pairs(
+    return one_label_each(
         DataConfig(
             input=str(a),
             target="" if same else str(b),
@@ -67,14 +67,41 @@ def labelled_pairs(
         ),
         Path(),
         along=along,
-    ).pairs
+    )
+
+
+def one_label_each(
+    data: DataConfig,
+    base: Path,
+    *,
+    along: str = FRAME,
+    remedies: tuple[str, str] = ("--channel-a", "--channel-b"),
+) -> tuple[Pair, ...]:
+    """Return the pairs of a configuration, one channel each.
+
+    Parameters
+    ----------
+    data : DataConfig
+    base : Path
+        Folder that relative paths start from.
+    along : str, optional
+        Axes along which partners have to agree.
+    remedies : (str, str), optional
+        What names the channel of the input and of the target.
+
+    Raises
+    ------
+    PairingError
+        If a partner is missing or of another shape, or has several channels.
+    """
+    found = find_pairs(data, base, along=along).pairs
     for pair in found:
-        for image, option in ((pair.input, "--channel-a"), (pair.target, "--channel-b")):
+        for image, remedy in zip((pair.input, pair.target), remedies, strict=True):
             count = image.info.sizes.get("C", 1)
             if count > 1:
                 raise PairingError(
                     f"{image.info.path} has {count} channels, expected one label; name it with "
-                    f"{option}"
+                    f"{remedy}"
                 )
     return found
 

@@ -10,19 +10,25 @@ from its 1st and 99th percentile to 0 and 1, with a data range of 1.
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import asdict, define
 
 from l2l_core.components.factory import get
+from l2l_core.config_file import load_config
 from l2l_core.errors import PairingError, StatisticsError
 from l2l_core.images.appearance import contrast, details
-from l2l_core.workflows.labelled_pairs import labelled_pairs, plane_of, spread_planes
+from l2l_core.workflows.labelled_pairs import (
+    labelled_pairs,
+    one_label_each,
+    plane_of,
+    spread_planes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -235,12 +241,44 @@ def pair_contrast(
         If a partner is missing or of another shape, a file holds several channels and none is
         named, or no pair has a plane with contrast.
     """
+    return _of_pairs(
+        labelled_pairs(a, b, axes=axes, channel_a=channel_a, channel_b=channel_b, match=match),
+        sample,
+    )
+
+
+def config_contrast(
+    config: str | Path, *, sample: float | None = None, overrides: Sequence[str] = ()
+) -> SetContrast:
+    """Measure how the two labels of a configuration go together: its input is A, its target B.
+
+    Parameters
+    ----------
+    config : str or Path
+        TOML file, as for training.
+    sample : float, optional
+        As of :func:`pair_contrast`; ``data.contrast_sample`` by default.
+    overrides : sequence of str, optional
+        Changes to the configuration.
+
+    Raises
+    ------
+    ConfigError
+        If there is something wrong with the configuration.
+    PairingError
+        As :func:`pair_contrast`.
+    """
+    data = load_config(config, overrides).data
+    remedies = ("input_select = {c = 0} in [data]", "target_select = {c = 0} in [data]")
+    pairs = one_label_each(data, Path(config).resolve().parent, remedies=remedies)
+    return _of_pairs(pairs, data.contrast_sample if sample is None else sample)
+
+
+def _of_pairs(pairs: Sequence[Pair], sample: float) -> SetContrast:
     if not 0 < sample < 1:
         raise StatisticsError(f"the sample is {sample:g} of the pixels; expected between 0 and 1")
     measured, notes = [], []
-    for pair in labelled_pairs(
-        a, b, axes=axes, channel_a=channel_a, channel_b=channel_b, match=match
-    ):
+    for pair in pairs:
         one, said = _measure(pair, sample)
         notes += said
         if one is not None:

@@ -8,7 +8,7 @@ from l2l_core.cli.main import main
 from l2l_core.errors import PairingError
 from l2l_core.images.appearance import contrast
 from l2l_core.images.writing import write_image
-from l2l_core.workflows.pair_contrast import pair_contrast
+from l2l_core.workflows.pair_contrast import config_contrast, pair_contrast
 
 SIDE = 116
 
@@ -149,6 +149,37 @@ def test_the_command_prints_a_table_and_json(folders, capsys):
     assert found["input"] == "a"
     assert found["benchmark"] == "b"
     assert len(found["pairs"]) == 4
+
+
+@pytest.fixture
+def config(folders):
+    path = folders[0].parent / "pairs.toml"
+    path.write_text('[data]\ninput = "hazy"\ntarget = "clear"\ncontrast_sample = 0.02\n')
+    return path
+
+
+def test_a_configuration_stands_for_its_labels_and_its_sample(folders, config, capsys):
+    expected = pair_contrast(*folders, sample=0.02).mean("michelson_b")
+    assert config_contrast(config).mean("michelson_b") == expected
+    given = config_contrast(config, sample=0.3).mean("michelson_b")
+    assert given == pair_contrast(*folders, sample=0.3).mean("michelson_b") != expected
+    assert main(["data", "contrast", str(config), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert np.mean([pair["michelson_b"] for pair in found["pairs"]]) == pytest.approx(expected)
+
+
+def test_one_label_alone_has_no_contrast_to_another(folders, config, capsys):
+    assert main(["data", "contrast", str(folders[0])]) == 2
+    assert "give the other one too" in capsys.readouterr().err
+    assert main(["data", "contrast", str(config), "--channel-a", "0"]) == 2
+    assert "in the [data] of CONFIG" in capsys.readouterr().err
+
+
+def test_channels_of_a_configuration_are_named_in_it(tmp_path, config):
+    write_image(tmp_path / "two.tif", np.stack(labels(1)), "CYX")
+    config.write_text('[data]\ninput = "two.tif"\ntarget = "hazy/cell0.tif"\n')
+    with pytest.raises(PairingError, match=r"two.tif has 2 channels.*input_select"):
+        config_contrast(config)
 
 
 @pytest.mark.real_data
