@@ -18,7 +18,11 @@ from l2l_core.components.records import KINDS
 from l2l_core.components.registry import load, registry
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "study").glob("*.md")),
+]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -97,7 +97,7 @@ SCALES = {
             "train.batch_size=1",
             "patches.shape=[64, 64]",
         ),
-        8,
+        12,
         1,
     ),
 }

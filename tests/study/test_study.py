@@ -6,7 +6,7 @@ from math import nan
 import pytest
 
 from tests.study import __main__ as program
-from tests.study import specimens
+from tests.study import pages, specimens
 from tests.study.claims import CLAIMS
 from tests.study.plan import (
     _METHODS,
@@ -225,17 +225,17 @@ def test_from_images_to_pages(tmp_path, capsys, monkeypatch):
     program.main(["7", "9", "--scale", "tiny", "--out", str(tmp_path / "study")])
     printed = capsys.readouterr().out
     assert f"9. {EVERY[9].title}: " in printed
-    pages = tmp_path / "study" / "study"
+    made = tmp_path / "study" / "study"
     for number in (7, 9):
-        facts = json.loads((pages / f"claim-{number:02}.json").read_text())
+        facts = json.loads((made / f"claim-{number:02}.json").read_text())
         assert facts["verdict"] in printed
-        page = (pages / f"claim-{number:02}.md").read_text()
+        page = (made / f"claim-{number:02}.md").read_text()
         assert f"**Verdict: {facts['verdict']}.**" in page
         assert all(one["text"] in page for one in facts["statements"])
-        for picture in pages.glob(f"claim-{number:02}-*.png"):
+        for picture in made.glob(f"claim-{number:02}-*.png"):
             assert picture.name in page
             assert picture.stat().st_size > 2000
-    assert EVERY[7].title in (pages / "index.md").read_text()
+    assert EVERY[7].title in (made / "index.md").read_text()
     runs = tmp_path / "study" / "runs"
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
     program.main(["9", "--scale", "tiny", "--out", str(tmp_path / "study")])
@@ -256,3 +256,17 @@ def test_an_unknown_claim_is_refused(capsys):
     with pytest.raises(SystemExit):
         program.main(["11"])
     assert "no claim 11" in capsys.readouterr().err
+
+
+def test_the_table_of_verdicts_leaves_the_page_around_it(tmp_path):
+    page = tmp_path / "index.md"
+    page.write_text(f"# Study\n\nbefore\n\n{pages.BEGIN}\nformer\n{pages.END}\n\nafter\n")
+    facts = {"verdict": "holds", "statements": [{"outcome": "holds"}, {"outcome": "open"}]}
+    (tmp_path / "claim-04.json").write_text(json.dumps(facts))
+    for _ in range(2):
+        pages.write_index(tmp_path)
+        text = page.read_text()
+        assert text.startswith("# Study\n\nbefore\n\n")
+        assert text.endswith("\n\nafter\n")
+        assert "former" not in text
+        assert text.count(f"[{EVERY[4].title}](claim-04.md) | **holds** | 1 | 1 | 0 |") == 1
