@@ -25,7 +25,7 @@ from l2l_core.errors import (
 from l2l_core.images import open_image
 from l2l_core.images.writing import write_image
 from l2l_core.models.run_folder import RunFolder
-from l2l_core.workflows.compared_work import _file_names
+from l2l_core.workflows.compared_work import _file_names, plane_shown
 from l2l_core.workflows.fold_plan import held
 from l2l_core.workflows.method_comparison import MethodComparison, compare_methods
 
@@ -281,6 +281,13 @@ def test_filters_that_come_to_the_same_options_are_told_apart(others, pairs, tmp
     assert "input, gaussian (sigma 2) [gaussian:sigma=2], gaussian (sigma 2) [gaussian: s" in page
 
 
+def test_a_plane_that_waits_for_the_page_does_not_hold_its_stack():
+    stack = np.arange(5 * 8 * 8.0).reshape(5, 8, 8)
+    plane = plane_shown(stack, "ZYX")
+    np.testing.assert_array_equal(plane, stack[2])
+    assert not np.shares_memory(plane, stack)
+
+
 def test_every_image_has_a_file_of_its_own():
     names = ["a-2", "a", "a", "A", "b: c", "b? c", "?"]
     files = _file_names(names)
@@ -393,15 +400,13 @@ def test_runs_alone_are_compared_on_what_they_validated_on(trained, tmp_path):
 
 
 def test_runs_that_take_the_same_files_otherwise_are_refused(trained, tmp_path, monkeypatch):
-    from attrs import evolve
-
     from l2l_core.models.model_file import read_model, write_model
 
     other = tmp_path / "other"
     shutil.copytree(trained.folder, other)
     record, state = read_model(other / "model")
     record.training["config"]["data"]["axes"] = "YX"
-    write_model(other / "model", evolve(record), state)
+    write_model(other / "model", record, state)
     with pytest.raises(DataError, match=r"differ in data\.axes"):
         compare_methods([trained.folder, other], tmp_path / "out", plan())
 
@@ -447,6 +452,20 @@ def test_a_model_without_its_run_is_said_to_be_of_unknown_images(trained, others
     found = compare_methods([model], tmp_path / "out", given(others))
     assert any("is not recorded" in text for text in found.about.remarks)
     assert "No filter was compared" in found.files.report.read_text(encoding="utf-8")
+
+
+def test_weights_that_a_given_run_started_from_may_have_seen_the_images(trained, others, tmp_path):
+    from l2l_core.models.model_file import read_model, write_model
+
+    other = tmp_path / "other"
+    shutil.copytree(trained.folder, other)
+    record, state = read_model(other / "model")
+    record.training["config"]["train"]["start_from"] = "runs/first"
+    write_model(other / "model", record, state)
+    found = compare_methods([other], tmp_path / "out", given(others, metrics=("nrmse",)))
+    assert [text.partition(":")[0] for text in found.about.remarks] == [
+        "Training started from the weights of runs/first"
+    ]
 
 
 def test_a_truth_adds_what_is_held_against_it(others, trained, tmp_path):
