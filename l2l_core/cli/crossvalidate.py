@@ -119,7 +119,7 @@ def command(
     """
     from l2l_core.workflows.crossvalidation import CrossValidation, crossvalidate
     from l2l_core.workflows.evaluate import split_metrics
-    from l2l_core.workflows.fold_report import change_cells, contest_cells, to_plain
+    from l2l_core.workflows.fold_report import cautions, change_cells, contest_cells, to_plain
     from l2l_core.workflows.fold_scores import DATA_RANGE_SOURCE, DEFAULT_METRICS
     from l2l_core.workflows.progress import TrainingProgress
 
@@ -153,5 +153,9 @@ def command(
     say(columns([header, *map(contest_cells, found.summary.contests)], indent=0))
     say("")
     say(f"data range 1 ({DATA_RANGE_SOURCE}), gain and offset of each plane fitted")
+    say("")
+    for caution in cautions(found.summary):
+        say(caution)
+    say("")
     say(columns([("report", str(found.files.report)), ("picture", str(found.files.picture)),
                  ("results", str(found.files.results))], indent=0))  # fmt: skip

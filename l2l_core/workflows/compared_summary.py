@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import asdict, define
 
 from l2l_core.reports.tables import format_number
-from l2l_core.workflows.fold_report import p_text
+from l2l_core.workflows.fold_report import few_images, p_text
 from l2l_core.workflows.fold_scores import ChosenMetric
 from l2l_core.workflows.fold_statistics import (
     LEVEL,
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from l2l_core.workflows.compared_work import Row
-
-FEWEST_FOR_TESTS = 6
-"""Pairs from which on the two-sided Wilcoxon test can fall below 0.05: 2 / 2^6 = 0.03."""
 
 Outcome = Literal["beats", "ahead", "equal", "behind", "unknown"]
 
@@ -329,10 +326,4 @@ def _caution(images: int) -> str:
             "There is one image: nothing tells how far another one would differ, so there are no "
             "intervals and no tests, and no difference can be trusted."
         )
-    if images < FEWEST_FOR_TESTS:
-        return (
-            f"With {images} images a test has hardly any power: the Wilcoxon test cannot fall "
-            f"below p = {p_text(2 / 2**images)}, and the t-test finds large differences alone. "
-            f"Compare on {FEWEST_FOR_TESTS} images or more before a difference is trusted."
-        )
-    return ""
+    return few_images(images)

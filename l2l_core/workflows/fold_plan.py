@@ -107,10 +107,23 @@ def claim(
         raise RunError(f"{path} is damaged: {error}; begin anew with another --out") from error
     changed = [key for key in now if began.get(key) != now[key]]
     if changed:
+        verb = "differs" if changed == ["config"] else "differ"
+        keys = ", ".join(_changed_keys(began.get("config"), now.get("config")))
         raise RunError(
-            f"the {what} in {out} cannot go on: {', '.join(changed)} differ from what it "
-            "began with; put that back, or begin another one with another --out"
+            f"the {what} in {out} cannot go on: {', '.join(changed)} {verb} from what it began "
+            f"with; put that back{f' ({keys})' if keys else ''}, or begin another one with "
+            "another --out"
         )
+
+
+def _changed_keys(began: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Yield the keys of a configuration that differ, each with what it was."""
+    if isinstance(began, dict) and isinstance(now, dict):
+        for key in sorted(began.keys() | now.keys()):
+            yield from _changed_keys(began.get(key), now.get(key), f"{path}.{key}")
+    elif began != now and path:
+        was = "not set" if began is None else f"= {json.dumps(began, ensure_ascii=False)}"
+        yield f"{path.removeprefix('.')} {was}"
 
 
 @contextmanager

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from l2l_core.reports.content import ChangePanel
     from l2l_core.workflows.fold_summary import Change, Contest, Row, Summary
 
+FEWEST_FOR_TESTS = 6
+"""Pairs from which on the two-sided Wilcoxon test can fall below 0.05: 2 / 2^6 = 0.03."""
+
 _ONE_SET = (
     "Cross-validations draw from one set of images, and are the more alike the nearer their number "
     "comes to all: the intervals tell of the draw, the division and the training, and are too "
@@ -134,7 +137,7 @@ def write_results(out: Path, rows: Sequence[Row], summary: Summary, about: About
         ),
         config=about.config,
         facts=facts,
-        notes=_notes(about),
+        notes=_notes(about, summary),
     )
     write_report(files.report, content)
     return files
@@ -209,8 +212,25 @@ def _sentence(about: About) -> str:
     )
 
 
-def _notes(about: About) -> tuple[str, ...]:
-    found = [_ONE_SET]
+def cautions(summary: Summary) -> tuple[str, ...]:
+    """Return what has to be known before intervals and tests are believed."""
+    fewest = min((one.tests.pairs for one in summary.contests), default=FEWEST_FOR_TESTS)
+    return tuple(filter(None, (_ONE_SET, few_images(fewest))))
+
+
+def few_images(images: int) -> str:
+    """Return that a test of so few images can hardly find anything; nothing where it can."""
+    if not 1 < images < FEWEST_FOR_TESTS:
+        return ""
+    return (
+        f"With {images} images a test has hardly any power: the Wilcoxon test cannot fall "
+        f"below p = {p_text(2 / 2**images)}, and the t-test finds large differences alone. "
+        f"Compare on {FEWEST_FOR_TESTS} images or more before a difference is trusted."
+    )
+
+
+def _notes(about: About, summary: Summary) -> tuple[str, ...]:
+    found = [*cautions(summary)]
     if about.trained and about.epochs is not None:
         found.append(
             f"Epochs are in proportion to the number of images: {about.epochs} for all "

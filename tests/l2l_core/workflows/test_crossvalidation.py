@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -247,6 +248,10 @@ def test_another_plan_or_other_images_do_not_go_on(config, pairs, tmp_path):
     )
     with pytest.raises(RunError, match="seed differ"):
         crossvalidate(mine, out, other, resume=True)
+    with pytest.raises(
+        RunError, match=r"config differs from .*put that back \(train.epochs = \d+\)"
+    ):
+        crossvalidate(mine, out, FILTERS, resume=True, overrides=["train.epochs=77"])
     name = sorted((tmp_path / "pairs" / "input").iterdir())[0]
     image = open_image(name)
     write_image(name, image.read() + 1, image.axes)
@@ -533,6 +538,8 @@ def test_the_command_prints_a_table_or_json_alone(config, tmp_path, capsys):
     assert "repetition 2, fold 1 of 2: median" in shown.err
     assert "input / median" in shown.out
     assert "gain and offset of each plane fitted" in shown.out
+    assert "too narrow for what other images would give" in shown.out
+    assert re.search(r"With [234] images a test has hardly any power", shown.out)
     assert main([*common, "--json", "--resume"]) == 0
     shown = capsys.readouterr()
     assert "repetition" not in shown.err
