@@ -81,8 +81,8 @@ def _pair_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what all commands take that read two labels."""
     for option in (
         click.option("--axes", help="Axes of the images, where the files do not say, such as ZYX."),
-        click.option("--channel-a", type=click.IntRange(min=0), help="Channel of A, from 0."),
         click.option("--channel-b", type=click.IntRange(min=0), help="Channel of B, from 0."),
+        click.option("--channel-a", type=click.IntRange(min=0), help="Channel of A, from 0."),
         click.option(
             "--match",
             default="",

@@ -219,7 +219,10 @@ def true_images(
             "data.target instead of data.table"
         )
     data = evolve(settings.data, target=truth, target_select=SelectConfig())
-    true = _alike(images, evolve(settings, data=data), base, f"the truth in {truth} has")
+    try:
+        true = _alike(images, evolve(settings, data=data), base, f"the truth in {truth} has")
+    except DataError as error:
+        raise DataError(f"the truth in {truth}, with its images as targets: {error}") from error
     return {
         (pair.group, pair.name): other.target
         for group, others in zip(images.groups, true.groups, strict=True)

@@ -45,7 +45,7 @@ class DistanceMap(ChannelwiseFilter):
 
     Options = DistanceMapOptions
     name = "distance_map"
-    units = "as distances, in units of the option spacing"
+    units = "as distances, in pixels where the option spacing says nothing else"
 
     def reach(self) -> tuple[int | None, ...]:
         """Return the pixels along each axis that are nearer than the limit."""

@@ -311,7 +311,7 @@ def test_fewer_images_train_for_fewer_epochs_unless_that_is_not_wanted(config, t
         ({"metrics": ("nrmse", "nrmse")}, OptionsError, "given twice"),
         ({"metrics": ("michelson_contrast",)}, ImageError, "compares with no benchmark"),
         ({"metrics": ("structure_recall",)}, ImageError, "needs the truth.*--truth"),
-        ({"truth": "nowhere"}, DataError, "nowhere: there is no such file"),
+        ({"truth": "nowhere"}, DataError, "the truth in nowhere, .*nowhere: there is no such file"),
         ({"losses": ("mea",), "train": True}, ConfigError, "no loss is called 'mea'"),
         ({"variants": ("deep",), "train": True}, ConfigError, "not understood"),
         (

@@ -72,7 +72,9 @@ def test_a_chain_is_named_where_a_model_is_asked_for():
     image[4:8, 10:15] = 9
     with load_model(spec) as model:
         restored = model.restore(image)
-        assert model.describe().endswith("as distances, in units of the option spacing")
+        assert model.describe().endswith(
+            "as distances, in pixels where the option spacing says nothing else"
+        )
     assert restored[10, 2] == 3.0
     assert not restored[5:7, 11:14].any()
     assert restored[5, 17] == 3.0
