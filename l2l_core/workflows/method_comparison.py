@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MethodComparison", "MethodsCompared", "compare_methods"]
 
+_NAMED = 8
+
 
 @define(frozen=True)
 class MethodsCompared:
@@ -313,6 +315,7 @@ class _Work:
         )
         found: list[Row] = []
         done, count = 0, len(self.contestants)
+        self.display.message(f"compared on {_listed([one.name for one in self.images.pairs])}")
         try:
             found += work.input_rows()
             for one in self.contestants:
@@ -379,3 +382,9 @@ def _made(row: Row) -> str:
     if "epochs" in row:
         return f"trained here; best epoch {row['best_epoch']} of {row['epochs']} ({row['run']})"
     return f"trained before ({row['run']})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return how many images there are, and the names of the first."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} image{'s' * (len(names) != 1)}: {', '.join(names[:_NAMED])}{more}"

@@ -27,6 +27,10 @@ def test_a_table_and_a_sentence_are_printed(arguments, tmp_path, capsys):
     assert "No network was compared" in shown.out
     assert str(tmp_path / "out" / "report.html") in shown.out
     assert "method 2 of 2: median" in shown.err
+    assert "compared on 4 images: " in shown.err
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    # The picture is tall, and its caption stands above it.
+    assert page.index('<figcaption class="above">') < page.index("<img ")
 
 
 def test_json_alone_is_printed_and_resumed(arguments, capsys):
