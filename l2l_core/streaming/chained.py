@@ -18,7 +18,7 @@ from l2l_core.images.statistics import measure_moments
 from l2l_core.streaming.boxes import Numbers, restore_box
 from l2l_core.streaming.frame import Frame
 from l2l_core.streaming.in_memory import tiled
-from l2l_core.streaming.tile_size import preferred_tile
+from l2l_core.streaming.tile_size import fitted_tile, preferred_tile
 from l2l_core.streaming.tiling import plan
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _stages(
         before = stages[-1].image
         own = Frame(before.axes, before.shape, step.restorer.geometry, each_channel=True)
         held = lock if step.on_device else None
-        stages.append(_Stage(step.restorer, before, own, numbers.of_step(index), None, held))
+        stages.append(_Step(step.restorer, before, own, numbers.of_step(index), lock=held))
     return stages
 
 
@@ -270,10 +270,14 @@ class _Stage:
             self.frame,
             box,
             self.numbers,
-            tile=self.fitted or self.tile,
+            tile=self.fitted or self._asked(box),
             lock=self.lock,
         )
         return values, self.fitted
+
+    def _asked(self, box: Sequence[Range]) -> tuple[int, ...] | None:
+        """Return the sides of tiles at the most."""
+        return self.tile
 
     def fitting(self, frame: Frame, tile: Sequence[int] | None) -> tuple[int, ...]:
         """Return over the axes of the whole chain what :func:`restore_chained` says of tiles."""
@@ -287,3 +291,12 @@ class _Stage:
         return tuple(
             own.get(axis, side) for axis, side in zip(frame.geometry.axes, wanted, strict=True)
         )
+
+
+@define(eq=False)
+class _Step(_Stage):
+    """A filter, whose tiles are no larger than what is asked: all that they read is restored."""
+
+    def _asked(self, box: Sequence[Range]) -> tuple[int, ...] | None:
+        region = self.frame.region(box)
+        return fitted_tile([stop - start for start, stop in region], self.frame.geometry)

@@ -88,6 +88,18 @@ def test_neither_tile_nor_unit_changes_what_comes_out(tile, toy, tmp_path):
         np.testing.assert_array_equal(open_image(out).read(), expected)
 
 
+def test_a_small_part_of_a_large_image_is_all_that_is_computed(toy, tmp_path):
+    pixels = noise(1200, 1200)
+    np.save(tmp_path / "image.npy", pixels)
+    alone = toy(scope="dataset")
+    model = behind(alone, WIDE, TOP_HAT)
+    view = restore_lazy(model, tmp_path / "image.npy", block=64)
+    part = view[640:704, 640:704].compute()
+    # The filters reach 8 pixels further, and a tile of the method is no larger than it has to be.
+    assert sum(np.prod(tile) for tile in alone.restorer.tiles) < 100 * 100
+    np.testing.assert_array_equal(part, model.restore(pixels)[640:704, 640:704])
+
+
 @pytest.mark.parametrize(
     "specs", [(WIDE,), (WIDE, TOP_HAT), ("binary_map:threshold=600,min_size=0",)]
 )
