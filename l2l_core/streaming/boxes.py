@@ -52,6 +52,12 @@ class Numbers:
     fill: tuple[float, ...] | None = None
     steps: tuple[tuple[float, ...], ...] = ()
 
+    @property
+    def known(self) -> bool:
+        """Whether what stands in for pixels without a value is known, where it is needed."""
+        fills = (self.fill or (), *self.steps)
+        return not any(math.isnan(value) for fill in fills for value in fill)
+
     def of_step(self, index: int) -> Numbers:
         """Return the numbers of a filter that follows."""
         return Numbers(fill=self.steps[index] if index < len(self.steps) else (math.nan,))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import evolve
 
 from l2l_core.components.options import unstructure
-from l2l_core.errors import ComponentError, ImageError
+from l2l_core.errors import ComponentError, ImageError, ImageFormatError
 from l2l_core.images.axes import guess_axes, parse_axes
 from l2l_core.streaming.chained import Step, chained_geometry, fills_between
 from l2l_core.streaming.residents import device_lock
@@ -152,10 +153,16 @@ class ChainedModel(Model):
 
 
 def with_fills(model: Model, image: Image, numbers: Numbers) -> Numbers:
-    """Return numbers with what stands in for pixels without a value in the filters that follow."""
+    """Return numbers with what stands in for pixels without a value in the filters that follow.
+
+    NaN of an image that is damaged: it costs the units that are, and those with such pixels.
+    """
     if not model.steps:
         return numbers
     frame = model.frame(image.axes, image.shape)
     lock = device_lock(model.restorer.device)
-    fills = fills_between(model.restorer, model.steps, image, frame, numbers, lock=lock)
+    try:
+        fills = fills_between(model.restorer, model.steps, image, frame, numbers, lock=lock)
+    except ImageFormatError:
+        fills = ((math.nan,),) * len(model.steps)
     return evolve(numbers, steps=fills)

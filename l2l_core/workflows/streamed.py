@@ -117,8 +117,7 @@ class StreamedRun:
         Interrupted
             If the user stopped it.
         """
-        for number in self.jobs:
-            self._before[number] = self.ledger.done.count(number, 0)
+        self._before = {number: self.ledger.done.count(number, 0) for number in self.jobs}
         try:
             for noted in self.ledger.notes("numbers"):
                 self._numbers[noted["image"]] = Numbers.from_dict(noted)
@@ -184,7 +183,8 @@ class StreamedRun:
 
     def _note_numbers(self, number: int, numbers: Numbers) -> None:
         self._numbers[number] = numbers
-        self.ledger.note("numbers", image=number, **numbers.to_dict())
+        if numbers.known:  # otherwise the next run, which may find the image repaired, takes them
+            self.ledger.note("numbers", image=number, **numbers.to_dict())
         if numbers.before is not None and len(self.jobs) == 1:
             self.watcher.message(f"0 and 1 of the method are {numbers.describe()}")
 

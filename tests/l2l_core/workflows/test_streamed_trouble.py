@@ -13,6 +13,7 @@ import zarr
 from l2l_core.errors import ImageError, OutputError
 from l2l_core.images import open_image
 from l2l_core.streaming.ledger import Ledger
+from l2l_core.workflows.chained_model import ChainedModel
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restoration import Silent
 from l2l_core.workflows.restore import restore_file, restore_files
@@ -139,6 +140,40 @@ def test_a_damaged_chunk_that_is_in_the_way_of_the_statistics_is_named(toy, imag
     assert "--statistics model, with --restart" in one.error
     result = restore_file(toy(), image, out, unit=UNIT, statistics="model", restart=True)
     assert result.units == 8
+
+
+def test_a_damaged_chunk_of_floats_costs_what_follows_a_model_its_unit_alone(
+    filter_, tmp_path, out
+):
+    pixels = noise(150, 170).astype(np.float32)
+    source = stored(tmp_path / "float.zarr", pixels)
+    chunk = source / "c" / "2" / "2"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:50])
+    model = ChainedModel(filter_, [load_model("gaussian:sigma=1")])
+    result = restore_file(model, source, out, unit=UNIT)
+    assert (result.units, "c/2/2 cannot be decoded" in result.error) == (8, True)
+    chunk.write_bytes(whole)
+    assert not restore_file(model, source, out, unit=UNIT).error
+    np.testing.assert_array_equal(open_image(out).read(), model.restore(pixels))
+
+
+def test_what_stands_in_for_pixels_behind_a_model_is_taken_once_the_image_is_repaired(
+    filter_, tmp_path, out
+):
+    pixels = noise(150, 170).astype(np.float32)
+    pixels[140, 160] = np.nan
+    source = stored(tmp_path / "float.zarr", pixels)
+    chunk = source / "c" / "2" / "2"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:50])
+    model = ChainedModel(filter_, [load_model("gaussian:sigma=1")])
+    # Neither the damaged unit nor the one with a pixel without a value can be had so far.
+    result = restore_file(model, source, out, unit=UNIT)
+    assert (result.units, open_units(out)) == (7, [(0, 0, 0), (0, 0, 8)])
+    chunk.write_bytes(whole)
+    assert not restore_file(model, source, out, unit=UNIT).error
+    np.testing.assert_allclose(open_image(out).read(), model.restore(pixels), rtol=1e-6)
 
 
 def test_a_damaged_chunk_of_floats_costs_a_filter_its_unit_alone(tmp_path, out):
