@@ -71,6 +71,14 @@ def command(
             "the truth, as simulated specimens have it; a benchmark is none, since it has a "
             "background of its own"
         )
+    below = [
+        name for name in scores.values if metric_name(name) == "psnr" and scores.mean(name) < 0
+    ]
+    if below and not fit_gain:
+        remark(
+            "warning: a PSNR below 0 dB, whose error exceeds the data range, comes of images in "
+            "different units; --fit-gain fits gain and offset first"
+        )
     if as_json:
         say_json({"image": image, "reference": reference, **scores.to_dict()})
         return

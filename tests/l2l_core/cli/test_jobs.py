@@ -227,6 +227,15 @@ def test_what_is_wrong_with_a_training_is_said_in_one_sentence(
     assert not (tmp_path / "run").exists()
 
 
+def test_images_in_different_units_are_told_by_a_psnr_below_zero(l2l, plane, tmp_path):
+    other = tmp_path / "other.ome.tif"
+    tifffile.imwrite(other, tifffile.imread(plane) * np.float32(100), metadata={"axes": "YX"})
+    arguments = ("evaluate", other, "--reference", plane, "--metric", "psnr")
+    assert "--fit-gain fits gain and offset first" in l2l(*arguments)[2]
+    assert l2l(*arguments, "--fit-gain")[2] == ""
+    assert l2l("evaluate", plane, "--reference", plane, "--metric", "psnr")[2] == ""
+
+
 def test_a_metric_that_takes_the_reference_for_the_truth_says_so(l2l, plane):
     arguments = ("evaluate", plane, "--reference", plane, "--json", "--metrics")
     status, out, err = l2l(*arguments, "structure_precision,nrmse")
