@@ -222,7 +222,7 @@ def true_images(
     try:
         true = _alike(images, evolve(settings, data=data), base, f"the truth in {truth} has")
     except DataError as error:
-        raise DataError(f"the truth in {truth}, with its images as targets: {error}") from error
+        raise type(error)(f"the truth in {truth}, with its images as targets: {error}") from error
     return {
         (pair.group, pair.name): other.target
         for group, others in zip(images.groups, true.groups, strict=True)
