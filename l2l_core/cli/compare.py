@@ -101,6 +101,7 @@ def command(
     killed goes on with --resume, which trains only what is new.
     """
     from l2l_core.workflows.compared_report import (
+        beside_table,
         best_cells,
         header_cells,
         standing_cells,
@@ -147,6 +148,7 @@ def command(
     count = len(summary.images)
     shown = "mean over the images [95 % interval]" if count > 1 else "of one image"
     say(f"images: {count}; {shown}; * the best; ↑ higher is better, ↓ lower is better")
+    say([text for text in (beside_table(summary),) if text])
     say(f"data range 1 ({DATA_RANGE_SOURCE}), gain and offset of each plane fitted")
     say("")
     say(summary.verdict)

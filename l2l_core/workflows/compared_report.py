@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,7 +143,9 @@ def write_results(
     with replacing(files.summary) as new:
         new.write_text(to_json(plain(to_plain(summary, about))), encoding="utf-8")
     tables = [_table(summary)]
-    if summary.contests:
+    tests = [one.tests for one in summary.contests]
+    # One image leaves a dash at every test, which tells nobody anything.
+    if not all(isnan(one.t_p) and isnan(one.wilcoxon_p) for one in tests):
         tables.append(
             TextTable(
                 caption="Every network against the best baseline of each metric: paired tests, "
@@ -181,9 +183,12 @@ def to_plain(summary: Summary, about: About) -> dict[str, Any]:
 
 
 def header_cells(summary: Summary) -> tuple[str, ...]:
-    """Return the head of the table of methods."""
-    arrows = {True: "↑", False: "↓"}
-    titles = (f"{one.title} {arrows[one.higher_is_better]}" for one in summary.metrics)
+    """Return the head of the table of methods; a metric of one image alone has no arrow."""
+    arrows = {True: " ↑", False: " ↓"}
+    titles = (
+        one.title + (arrows[one.higher_is_better] if one.reference else "")
+        for one in summary.metrics
+    )
     return ("Method", *titles)
 
 
@@ -206,12 +211,26 @@ def contest_cells(one: Contest) -> tuple[str, ...]:
 
 
 def best_cells(summary: Summary) -> set[tuple[int, int]]:
-    """Return row and column, from 0, of the best method of each metric."""
+    """Return row and column, from 0, of the best method of each metric that has a verdict."""
     found: set[tuple[int, int]] = set()
     for column, metric in enumerate(summary.metrics, start=1):
+        if not metric.reference:
+            continue
         best = summary.leaders(metric, "input", "filter", "network")
         found |= {(row, column) for row, one in enumerate(summary.standings) if one in best}
     return found
+
+
+def beside_table(summary: Summary) -> str:
+    """Return which metrics of the table decide nothing, and why; empty where all do."""
+    titles = [one.title for one in summary.metrics if not one.reference]
+    if not titles:
+        return ""
+    are, no_verdict = ("is", "has") if len(titles) == 1 else ("are", "have")
+    return (
+        f"{', '.join(titles)} {are} of one image alone and {no_verdict} no verdict: a higher "
+        "contrast or a finer resolution is no evidence that what is seen is true."
+    )
 
 
 def _mean(one: Standing, metric: ChosenMetric) -> str:
@@ -234,7 +253,8 @@ def _table(summary: Summary) -> TextTable:
     ranked = ", by the images that all methods have a score of" if lacks else ""
     return TextTable(
         caption=f"Each metric: {shown}. ↑ higher is better, ↓ lower is better; the best of each "
-        f"column is marked{ranked}. The input comes first, then filters, then networks.",
+        f"column is marked{ranked}. The input comes first, then filters, then networks. "
+        f"{beside_table(summary)}".rstrip(),
         header=header_cells(summary),
         # What stands in brackets gets a line of its own.
         rows=tuple(
@@ -289,7 +309,7 @@ def _remarks(summary: Summary, about: About) -> list[str]:
         found.append(_CHOSEN)
         if "filter" not in kinds:
             found.append("No filter was compared, so that the baseline is the input as it is.")
-    if any("contrast" in one.label for one in summary.metrics):
+    if any("contrast" in one.label and one.reference for one in summary.metrics):
         found.append(_CONTRAST)
     return found
 
@@ -326,7 +346,7 @@ def _examples(
 
 def _shown(summary: Summary) -> dict[int, str]:
     """Return which images are shown, and why."""
-    metric = summary.metrics[0]
+    metric = next((one for one in summary.metrics if one.reference), summary.metrics[0])
     guide = summary.best(metric, "network") or summary.best(metric, "filter", "input")
     if guide is None:
         return dict.fromkeys(range(min(3, len(summary.images))), "no score")

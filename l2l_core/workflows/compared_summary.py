@@ -78,7 +78,7 @@ class Contest:
 
 @define(frozen=True)
 class Verdict:
-    """One metric in a sentence.
+    """One metric that is held against a benchmark or the truth, in a sentence.
 
     Parameters
     ----------
@@ -106,11 +106,12 @@ class Summary:
     standings : tuple of Standing
         The input, the filters, then the networks.
     contests : tuple of Contest
-        Every network against the best baseline of each metric.
+        Every network against the best baseline of each metric that has a verdict.
     verdict : str
-        All metrics in one sentence.
+        All verdicts in one sentence.
     verdicts : tuple of Verdict
-        One for each metric.
+        One for each metric but those of one image alone: nothing tells whether what they find in
+        a restoration is real.
     caution : str
         What few images cannot tell; empty where there are enough.
     """
@@ -181,8 +182,9 @@ def summarize(rows: Sequence[Row], metrics: Sequence[ChosenMetric]) -> Summary:
     images = tuple(row["image"] for row in next(iter(by_method.values())))
     standings = tuple(_standing(some, metrics) for some in by_method.values())
     found = Summary(images, tuple(metrics), standings, (), "", (), _caution(len(images)))
-    contests = tuple(one for metric in metrics for one in _contests(found, metric))
-    verdicts = tuple(_verdict(found, metric) for metric in metrics)
+    held = [metric for metric in metrics if metric.reference]
+    contests = tuple(one for metric in held for one in _contests(found, metric))
+    verdicts = tuple(_verdict(found, metric) for metric in held)
     return Summary(
         found.images,
         found.metrics,
@@ -235,7 +237,7 @@ def _verdict(found: Summary, metric: ChosenMetric) -> Verdict:
         )
     contest = _contest(metric, network, baseline)
     theirs, ours = _shared_means(baseline.values[metric.label], network.values[metric.label])
-    share = f"{100 * abs(ours - theirs) / abs(theirs):.1f} %" if theirs else "an unknown share"
+    share = _share(ours, theirs)
     numbers = f"{format_number(ours)} against {format_number(theirs)}"
     tests = _tests_said(contest.tests)
     base = _called(baseline)
@@ -274,6 +276,14 @@ def _shared_means(*scores: Sequence[float]) -> tuple[float, ...]:
     return tuple(map(finite_mean, zip(*shared, strict=True))) if shared else (nan,) * len(scores)
 
 
+def _share(ours: float, theirs: float) -> str:
+    """Return a difference in percent of a baseline's score."""
+    if not theirs:
+        return "an unknown share"
+    percent = f"{100 * abs(ours - theirs) / abs(theirs):.1f}"
+    return "less than 0.1 %" if percent == "0.0" else f"{percent} %"
+
+
 def _called(baseline: Standing) -> str:
     return "the input as it is" if baseline.kind == "input" else baseline.title
 
@@ -295,6 +305,8 @@ def _together(found: Summary, verdicts: Sequence[Verdict]) -> str:
     """Return the outcome of all metrics in one sentence, or two."""
     if not any(one.kind == "network" for one in found.standings):
         return "No network was compared, filters alone."
+    if not verdicts:
+        return "Every metric is of one image alone, so that no method is said to be better."
     titles: dict[str, list[str]] = {}
     for one in verdicts:
         kind = "lost" if one.outcome in ("behind", "equal") else one.outcome

@@ -4,11 +4,17 @@ from math import isnan, nan
 
 import pytest
 
-from l2l_core.workflows.compared_report import best_cells, header_cells, standing_cells
+from l2l_core.workflows.compared_report import (
+    beside_table,
+    best_cells,
+    header_cells,
+    standing_cells,
+)
 from l2l_core.workflows.compared_summary import summarize
 from l2l_core.workflows.fold_scores import choose_metrics
 
 NRMSE, SSIM = choose_metrics(["nrmse", "ssim"])
+(CONTRAST,) = choose_metrics(["michelson_contrast"], alone=True)
 
 INPUT = [0.50, 0.52, 0.48, 0.51, 0.49, 0.53]
 GAUSSIAN = [0.40, 0.42, 0.38, 0.41, 0.39, 0.43]
@@ -168,3 +174,31 @@ def test_a_metric_without_a_value_is_not_said_to_be_lost():
     assert summarize(rows(input=GAUSSIAN, network_mae=INPUT), [NRMSE]).verdict == (
         "No network beats the best baseline in NRMSE."
     )
+
+
+def test_a_metric_of_one_image_alone_is_shown_and_wins_nothing():
+    scores = rows((NRMSE, CONTRAST), input=GAUSSIAN, network_mae=INPUT)
+    found = summarize(scores, [NRMSE, CONTRAST])
+    # The network has more contrast in every image.
+    assert found.standings[1].means["michelson_contrast"].mean > 0.5
+    assert found.verdict == "No network beats the best baseline in NRMSE."
+    assert [one.metric for one in (*found.verdicts, *found.contests)] == ["nrmse", "nrmse"]
+    assert best_cells(found) == {(0, 1)}
+    assert header_cells(found) == ("Method", "NRMSE ↓", "Michelson contrast")
+    assert beside_table(found).startswith(
+        "Michelson contrast is of one image alone and has no verdict: a higher contrast"
+    )
+    assert beside_table(summarize(scores, [NRMSE])) == ""
+
+
+def test_contrasts_alone_make_no_verdict():
+    found = summarize(rows((CONTRAST,), input=GAUSSIAN, network_mae=INPUT), [CONTRAST])
+    assert found.verdict.startswith("Every metric is of one image alone")
+    assert (found.verdicts, found.contests, best_cells(found)) == ((), (), set())
+
+
+def test_a_difference_that_rounds_to_nothing_is_said_to_be_small():
+    close = [value - 1e-4 - 1e-6 * index for index, value in enumerate(GAUSSIAN)]
+    one = verdict(input=INPUT, filter_gaussian=GAUSSIAN, network_mae=close)
+    assert one.outcome == "beats"
+    assert "better by less than 0.1 % (" in one.text

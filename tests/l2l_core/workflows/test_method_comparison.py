@@ -145,6 +145,8 @@ def test_the_page_has_sentences_table_and_the_same_crops_of_all_methods(compared
     page = compared.files.report.read_text(encoding="utf-8")
     words = " ".join(re.sub(r"data:image/png;base64,[^\"]+|<[^>]+>", " ", page).split())
     assert words.index(compared.summary.verdict) < words.index("Each metric")
+    assert "Michelson contrast is of one image alone and has no verdict" in words
+    assert "paired tests, two-sided" in words
     for part in ("tuned", "With 2 images a test has hardly any power", "best epoch", "data range"):
         assert part.lower() in words.lower()
     alts = re.findall(r'alt="([^"]+)"', page)
@@ -397,6 +399,7 @@ def test_runs_alone_are_compared_on_what_they_validated_on(trained, tmp_path):
     assert all(np.isnan(mean.low) for one in found.summary.standings for mean in one.means.values())
     assert found.summary.caution.startswith("There is one image")
     assert "one image, no test" in verdicts(found)["nrmse"].text
+    assert "paired tests, two-sided" not in found.files.report.read_text(encoding="utf-8")
 
 
 def test_runs_that_take_the_same_files_otherwise_are_refused(trained, tmp_path, monkeypatch):
