@@ -13,7 +13,7 @@ from l2l_core.config_file import parse_config
 from l2l_core.data.fingerprints import fingerprint
 from l2l_core.data.pairs import Pair, find_pairs
 from l2l_core.data.splits import Region, Split, narrowed, split
-from l2l_core.errors import AxesError, DataError, ImageError, ModelNotFoundError
+from l2l_core.errors import AxesError, DataError, ImageError, ModelNotFoundError, OptionsError
 from l2l_core.models.model_file import ModelRecord
 from l2l_core.models.run_folder import RunFolder
 from l2l_core.streaming.frame import Frame, counted
@@ -171,6 +171,8 @@ def open_runs(places: Sequence[str | Path]) -> tuple[GivenRun, ...]:
     ------
     ModelNotFoundError, ModelDamagedError, ModelVersionError, UnsupportedModelError
         If there is no model in one of them.
+    OptionsError
+        If two are the same model.
     """
     paths = [Path(place) for place in places]
     names = [_name(path) for path in paths]
@@ -184,7 +186,20 @@ def open_runs(places: Sequence[str | Path]) -> tuple[GivenRun, ...]:
         owner = next((one for one in (path, path.parent) if RunFolder.exists(one)), None)
         folder = RunFolder.open(owner) if owner else None
         found.append(GivenRun(label, path, find_record(path), folder))
+    _refuse_twins(found)
     return tuple(found)
+
+
+def _refuse_twins(runs: Sequence[GivenRun]) -> None:
+    """Refuse one model under two paths, which would be ranked against itself."""
+    known: dict[str, GivenRun] = {}
+    for run in runs:
+        twin = known.setdefault(run.record.sha256, run)
+        if twin is not run and run.record.sha256:
+            raise OptionsError(
+                f"{twin.where} and {run.where} are the same model (sha256 "
+                f"{run.record.sha256[:12]}...); give it once"
+            )
 
 
 def _name(path: Path) -> str:

@@ -437,16 +437,28 @@ def test_a_run_whose_images_are_gone_needs_others_and_tunes_nothing(
 
 
 def test_runs_go_by_the_folder_that_tells_them_apart(trained, others, tmp_path):
-    places = [tmp_path / "deep" / "run", tmp_path / "flat" / "run" / "model", tmp_path / "a" / "x"]
-    for place, source in zip(
-        (places[0], places[1].parent, places[2]), [trained.folder] * 3, strict=True
-    ):
-        shutil.copytree(source, place)
-    twice = [*places, tmp_path / "b" / "x"]
-    shutil.copytree(trained.folder, twice[-1])
+    from l2l_core.models.model_file import read_model, write_model
+
+    runs = [tmp_path / name for name in ("deep/run", "flat/run", "a/x", "b/x")]
+    for number, run in enumerate(runs):
+        shutil.copytree(trained.folder, run)
+        record, state = read_model(run / "model")
+        # One model under several names would be refused.
+        record.training["number"] = number
+        write_model(run / "model", record, state)
+    twice = [runs[0], runs[1] / "model", *runs[2:]]
     found = compare_methods(twice, tmp_path / "out", given(others, metrics=("nrmse",)))
     labels = [one.title for one in found.summary.standings]
     assert labels == ["input", "deep", "flat", str(twice[2]), str(twice[3])]
+
+
+def test_one_model_under_two_paths_is_refused(trained, others, tmp_path):
+    for again in (trained.model, tmp_path / "copy"):
+        if not again.exists():
+            shutil.copytree(trained.folder, again)
+        with pytest.raises(OptionsError, match="are the same model .*give it once"):
+            compare_methods([trained.folder, again], tmp_path / "out", given(others))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_model_without_its_run_is_said_to_be_of_unknown_images(trained, others, tmp_path):
