@@ -177,6 +177,7 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         target="l2l_plugins.metrics.pixelwise:Psnr",
         summary="Peak signal-to-noise ratio in dB",
         data_range="needed",
+        unit="dB",
     )
     yield MetricInfo(
         name="nrmse",
@@ -201,6 +202,7 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         target="l2l_plugins.metrics.pixelwise:SiPsnr",
         summary="PSNR in dB after the best gain and offset",
         data_range="reference",
+        unit="dB",
     )
     yield MetricInfo(
         name="pearson",
@@ -236,6 +238,7 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         target="l2l_plugins.metrics.fourier_ring_correlation:FrcResolution",
         summary="Resolution by Fourier ring correlation of two repeats, or of one image's halves",
         higher_is_better=False,
+        unit="px",
     )
     yield MetricInfo(
         name="decorrelation_resolution",
@@ -243,6 +246,7 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         summary="Resolution of one image by decorrelation analysis",
         needs_reference=False,
         higher_is_better=False,
+        unit="px",
     )
     yield MetricInfo(
         name="line_width",
@@ -250,6 +254,7 @@ def l2l_metrics() -> Iterator[MetricInfo]:
         summary="Median full width at half maximum of profiles across ridges",
         needs_reference=False,
         higher_is_better=False,
+        unit="px",
     )
     yield MetricInfo(
         name="rse",

@@ -50,7 +50,7 @@ def command(
     The data range that PSNR and SSIM are relative to is printed with the numbers, which metrics
     make use of it, and what gain and offset were fitted.
     """
-    from l2l_core.workflows.evaluate import evaluate, metric_name, split_metrics
+    from l2l_core.workflows.evaluate import evaluate, metric_name, metric_unit, split_metrics
 
     scores = evaluate(
         image,
@@ -79,11 +79,12 @@ def command(
             "warning: a PSNR below 0 dB, whose error exceeds the data range, comes of images in "
             "different units; --fit-gain fits gain and offset first"
         )
+    units = {name: metric_unit(name) for name in scores.values}
     if as_json:
-        say_json({"image": image, "reference": reference, **scores.to_dict()})
+        say_json({"image": image, "reference": reference, **scores.to_dict(), "units": units})
         return
     planes = len(scores.gains)
-    rows = [("metric", "mean", "std" if planes > 1 else "", "better", "data range")]
+    rows = [("metric", "mean", "std" if planes > 1 else "", "unit", "better", "data range")]
     span = "none" if scores.data_range is None else f"{scores.data_range:g}"
     for name in scores.values:
         info = registry().find("metric", metric_name(name)).info
@@ -93,6 +94,7 @@ def command(
                 name,
                 f"{scores.mean(name):.4f}",
                 f"{scores.deviation(name):.4f}" if planes > 1 else "",
+                units[name],
                 "higher" if getattr(info, "higher_is_better", True) else "lower",
                 "not used" if unused else span,
             )

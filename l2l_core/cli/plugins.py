@@ -129,6 +129,7 @@ def _particulars(registration: Registration) -> list[tuple[str, str]]:
         rows.append(("better", "higher" if info.higher_is_better else "lower"))
         spans = {"reference": "the reference's span by default", "unused": "not used"}
         rows.append(("data range", spans.get(info.data_range, info.data_range)))
+        rows.append(("unit", info.unit or "none, a plain number"))
     elif registration.kind == "loss":
         rows.append(("runs on", ", ".join(sorted(info.frameworks)) or "every framework"))
     if missing := missing_requirements(registration):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 API = 1
 """Version of the interfaces that this core offers; a record of another version is reported."""
@@ -198,6 +198,14 @@ def _is_data_range(instance: ComponentInfo, attribute: Any, value: str) -> None:
         )
 
 
+def _is_unit(instance: ComponentInfo, attribute: Any, value: str) -> None:
+    if not isinstance(value, str) or "\n" in value:
+        raise ValueError(
+            f"MetricInfo {instance.name!r} has the unit {value!r}; expected a word such as 'px', "
+            "or nothing for a plain number"
+        )
+
+
 @define(frozen=True, kw_only=True)
 class MetricInfo(ComponentInfo):
     """A metric: a frozen attrs class, see :class:`l2l_core.components.Metric`.
@@ -213,6 +221,9 @@ class MetricInfo(ComponentInfo):
     data_range : {"needed", "reference", "unused"}, optional
         Whether a data range has to be given, whether the reference's span stands in where none
         is, or whether the metric makes no use of one.
+    unit : str, optional
+        Unit of the value for tables, such as ``"dB"``; empty for a plain number.  ``"px"`` gives
+        way where the option `pixel_size` is given.
     """
 
     kind: ClassVar[str] = "metric"
@@ -221,6 +232,18 @@ class MetricInfo(ComponentInfo):
     needs_truth: bool = False
     higher_is_better: bool = True
     data_range: str = field(default="unused", validator=_is_data_range)
+    unit: str = field(default="", validator=_is_unit)
+
+    def unit_with(self, options: Collection[str]) -> str:
+        """Return the unit of a value, empty for a plain number.
+
+        Parameters
+        ----------
+        options : collection of str
+            Names of the options that were given.
+        """
+        scaled = self.unit == "px" and "pixel_size" in options
+        return "as pixel_size" if scaled else self.unit
 
 
 @define(frozen=True, kw_only=True)

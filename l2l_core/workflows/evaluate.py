@@ -125,6 +125,12 @@ def metric_name(text: str) -> str:
     return text.split(":", 1)[0].strip()
 
 
+def metric_unit(text: str) -> str:
+    """Return the unit of a metric that is given with options; empty for a plain number."""
+    info: Any = registry().find("metric", metric_name(text)).info
+    return str(info.unit_with(_options(text)))
+
+
 def _options(text: str) -> dict[str, Any]:
     options = {}
     for part in _SEPARATOR.split(text)[1:]:

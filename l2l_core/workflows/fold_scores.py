@@ -46,7 +46,7 @@ class ChosenMetric:
     label : str
         As it was asked for.
     title : str
-        As a reader knows it.
+        As a reader knows it, with its unit.
     metric : Metric
     higher_is_better : bool
     reference : str
@@ -116,7 +116,9 @@ def choose_metrics(
                 f"the metric {name!r} needs the truth, and a benchmark is none; give the true "
                 "images of simulated specimens (--truth), or take another metric"
             )
-        title = _title(name, options) + (" (truth)" if info.needs_truth else "")
+        title = _title(name, options, info.unit_with(options)) + (
+            " (truth)" if info.needs_truth else ""
+        )
         reference = "truth" if info.needs_truth else "benchmark" if info.needs_reference else ""
         found.append(ChosenMetric(spec, title, metric, info.higher_is_better, reference))
     if len({one.label for one in found}) < len(found) or not found:
@@ -139,13 +141,15 @@ def refuse_tuning_by_truth(metrics: Sequence[ChosenMetric]) -> None:
         )
 
 
-def _title(name: str, options: Mapping[str, Any]) -> str:
+def _title(name: str, options: Mapping[str, Any], unit: str) -> str:
     scales = options.get("scales") or {"paper-3": 3, "paper-5": 5}.get(options.get("preset", ""))
     if name == "ms_ssim":
         return f"{scales or 3}S-SSIM"
-    said = ", ".join(f"{key} {value}" for key, value in options.items())
+    said = [f"{key} {value}" for key, value in options.items()]
+    # With its option pixel_size nobody but the user knows the unit.
+    said += [unit] if unit and "pixel_size" not in options else []
     words = (_CAPITALS.get(word, word) for word in name.split("_"))
-    return " ".join(words) + (f" ({said})" if said else "")
+    return " ".join(words) + (f" ({', '.join(said)})" if said else "")
 
 
 def planes_of(pixels: NDArray[Any], axes: str) -> NDArray[Any]:

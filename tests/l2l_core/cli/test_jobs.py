@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from l2l_core.cli.main import main
 from l2l_core.images import open_image
@@ -73,6 +74,23 @@ def test_evaluate_says_which_metrics_make_use_of_the_data_range(l2l, plane):
     rows = {line.split()[0]: line for line in out.splitlines() if line}
     assert rows["ssim:filter_size=7"].endswith("500")
     assert rows["nrmse"].endswith("not used")
+
+
+def test_evaluate_says_the_units_of_what_has_one(l2l, tmp_path):
+    smooth = tmp_path / "smooth.npy"
+    np.save(smooth, ndimage.gaussian_filter(np.random.default_rng(0).random((64, 64)), 1.5))
+    asked = (
+        *("evaluate", smooth, "--reference", smooth, "--metrics"),
+        "si_psnr,decorrelation_resolution,decorrelation_resolution:pixel_size=0.1,nrmse",
+    )
+    rows = {line.split()[0]: line.split() for line in l2l(*asked)[1].splitlines() if line}
+    assert rows["metric"][2] == "unit"
+    assert rows["si_psnr"][2] == "dB"
+    assert rows["decorrelation_resolution"][2] == "px"
+    assert rows["decorrelation_resolution:pixel_size=0.1"][2:4] == ["as", "pixel_size"]
+    assert rows["nrmse"][2] == "lower"
+    units = json.loads(l2l(*asked, "--json")[1])["units"]
+    assert list(units.values()) == ["dB", "px", "as pixel_size", ""]
 
 
 def test_evaluate_takes_one_image_alone(l2l, plane):

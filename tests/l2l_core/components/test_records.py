@@ -103,3 +103,12 @@ def test_a_metric_says_what_it_makes_of_the_data_range() -> None:
     assert MetricInfo(**SOUND, data_range="needed").data_range == "needed"
     with pytest.raises(ValueError, match="expected one of needed, reference, unused"):
         MetricInfo(**SOUND, data_range="maybe")
+
+
+def test_a_metric_has_a_unit_and_pixels_give_way_to_their_size() -> None:
+    assert MetricInfo(**SOUND).unit_with(()) == ""
+    assert MetricInfo(**SOUND, unit="dB").unit_with(("pixel_size",)) == "dB"
+    assert MetricInfo(**SOUND, unit="px").unit_with(("reach",)) == "px"
+    assert MetricInfo(**SOUND, unit="px").unit_with(("pixel_size",)) == "as pixel_size"
+    with pytest.raises(ValueError, match="has the unit None; expected a word such as 'px'"):
+        MetricInfo(**SOUND, unit=None)  # type: ignore[arg-type]

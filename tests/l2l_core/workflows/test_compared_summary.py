@@ -197,6 +197,16 @@ def test_contrasts_alone_make_no_verdict():
     assert (found.verdicts, found.contests, best_cells(found)) == ((), (), set())
 
 
+def test_the_head_of_a_table_has_units():
+    chosen = choose_metrics(
+        ["psnr", "frc_resolution", "line_width", "line_width:pixel_size=0.1", "nrmse"], alone=True
+    )
+    assert [one.title for one in chosen] == [
+        "PSNR (dB)", "FRC resolution (px)", "line width (px)", "line width (pixel_size 0.1)",
+        "NRMSE",
+    ]  # fmt: skip
+
+
 def test_a_difference_that_rounds_to_nothing_is_said_to_be_small():
     close = [value - 1e-4 - 1e-6 * index for index, value in enumerate(GAUSSIAN)]
     one = verdict(input=INPUT, filter_gaussian=GAUSSIAN, network_mae=close)

@@ -456,7 +456,7 @@ def test_one_model_under_two_paths_is_refused(trained, others, tmp_path):
     for again in (trained.model, tmp_path / "copy"):
         if not again.exists():
             shutil.copytree(trained.folder, again)
-        with pytest.raises(OptionsError, match="are the same model .*give it once"):
+        with pytest.raises(OptionsError, match=r"are the same model .*give it once"):
             compare_methods([trained.folder, again], tmp_path / "out", given(others))
     assert not (tmp_path / "out").exists()
 
@@ -567,7 +567,7 @@ def test_truths_of_other_names_are_refused(others, trained, tmp_path):
     shutil.copytree(others / "truth", folder)
     first = sorted(folder.iterdir())[0]
     first.rename(folder / "elsewhere.ome.tif")
-    with pytest.raises(PairingError, match="the truth in .*not every image has a partner"):
+    with pytest.raises(PairingError, match=r"the truth in .*not every image has a partner"):
         compare_methods([trained.folder], tmp_path / "out", given(others, truth=str(folder)))
 
 
