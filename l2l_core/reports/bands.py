@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _LONGEST = 34
-"""Letters of a name at the most; its full length stands in the tables."""
+"""Letters in a line of a name at the most."""
 
 ACROSS = 5
 """Images side by side at the most; further ones stand below."""
@@ -29,6 +30,6 @@ def legend_room(shown: Mapping[str, Any]) -> float:
     return max(1.15, 0.075 * min(longest, _LONGEST) + 0.45)
 
 
-def shortened(name: str) -> str:
-    """Return as much of a name as there is room for."""
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def wrapped(name: str) -> str:
+    """Return a name in as many lines as it needs."""
+    return textwrap.fill(name, _LONGEST, break_on_hyphens=False) or name

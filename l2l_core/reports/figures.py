@@ -15,12 +15,12 @@ from attrs import define
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from l2l_core.reports.bands import bands, legend_room, shortened
+from l2l_core.reports.bands import bands, legend_room, wrapped
 from l2l_core.reports.content import BENCHMARK, INPUT, RESTORATION, TRUTH
 from l2l_core.reports.regions import Box, Line, across_ridge, richest, whole
+from l2l_core.reports.scale_bars import draw_scale_bar, nanometers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,14 +29,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from l2l_core.components.training import EpochRecord
-    from l2l_core.images.image import Length
     from l2l_core.reports.content import Example
 
 DISPLAY_PERCENTILES = (0.5, 99.8)
 """What is drawn black and white, in percent of the pixels shown."""
 
 _MARK = "#ffd34d"
-_NANOMETERS = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6, "angstrom": 0.1}
 
 
 @define(frozen=True)
@@ -84,7 +82,12 @@ DARK = Theme(
         "validation": "#ff8c42",
     },
 )
-_FURTHER = ("#009e73", "#cc79a7", "#e69f00", "#d55e00", "#f0e442")
+# To be seen on both papers; the first four are of Okabe & Ito.
+_FURTHER = (
+    *("#009e73", "#cc79a7", "#e69f00", "#d55e00", "#9a6fd8"),
+    *("#17becf", "#a6761d", "#e7298a", "#7fa61b", "#7f7fff"),
+)
+_STYLES = ("-", ":", "-.")
 
 
 def to_png(figure: Figure, dpi: int = 130) -> bytes:
@@ -137,8 +140,10 @@ def panel_figure(
     panel, heights = 2.35, [2.35 * aspect, 2.35 * crop_aspect, 1.75]
     rows = 3 if profile else 2
     # Titles, captions and the profile's labels stand between the rows, in inches.
-    top, gaps, bottom = 0.34, [0.3, 0.2], 0.5 if profile else 0.1
     rows_of_names = bands(list(images))
+    lines = max(wrapped(name).count("\n") for name in images)
+    top, gaps, bottom = 0.34 + 0.13 * lines, [0.3, 0.2], 0.5 if profile else 0.1
+    looks = _looks(list(images), theme)
     across = max(len(band) for band in rows_of_names)
     width = panel * across + 0.08 * (across - 1) + 0.2
     tall = top + sum(heights[:rows]) + sum(gaps[: rows - 1]) + bottom
@@ -160,21 +165,35 @@ def panel_figure(
                 else:
                     axes.plot(*_xy(line), color=_MARK, linewidth=1.1)
                 if column == 0:
-                    _scale_bar(axes, box, example.pixel_size)
+                    drawn = crop if row == 0 else line.frame
+                    draw_scale_bar(axes, box, example.pixel_size, drawn)
             y -= gaps[row] if row < rows - 1 else 0
         if profile:
             shown = {name: images[name] for name in images if name in (*band, guide)}
             # The legend stands beside the profile where the images leave it the room.
             aside = legend_room(shown)
             place = (0.7, y - heights[2], width - 0.85 - aside, heights[2])
-            _draw_profile(_axes(figure, place, width, height), shown, field, line, example, theme)
+            profiles = _axes(figure, place, width, height)
+            _draw_profile(profiles, shown, field, line, example, theme, looks)
     return figure
+
+
+def _looks(names: Sequence[str], theme: Theme) -> dict[str, tuple[str, str]]:
+    """Return colour and style of each curve: those of a method are the same in every band."""
+    known = {name: theme.lines[name] for name in names if name in theme.lines}
+    free = [colour for colour in _FURTHER if colour not in known.values()]
+    found = {name: (colour, "--" if name == TRUTH else "-") for name, colour in known.items()}
+    for number, name in enumerate(name for name in names if name not in known):
+        # Where colours run out, they come again in another style.
+        style = _STYLES[number // len(free) % len(_STYLES)]
+        found[name] = (free[number % len(free)], style)
+    return found
 
 
 def _entitle(axes: Axes, name: str, theme: Theme) -> None:
     # Others are names of methods, which are written as a user gives them.
-    title = shortened(name.capitalize() if name in theme.lines else name)
-    size = min(11.0, 11.0 * 24 / len(title))
+    title = wrapped(name.capitalize() if name in theme.lines else name)
+    size = min(11.0, 11.0 * 24 / max(map(len, title.splitlines())))
     axes.set_title(title, color=theme.ink, fontsize=size, pad=5)
 
 
@@ -231,50 +250,6 @@ def _xy(line: Line) -> tuple[tuple[float, float], tuple[float, float]]:
     return (line.start[1], line.end[1]), (line.start[0], line.end[0])
 
 
-def scale_bar_length(pixels: int, pixel_nm: float) -> tuple[float, str]:
-    """Return the length of a scale bar in pixels, about a quarter of an image, and its label.
-
-    Parameters
-    ----------
-    pixels : int
-        Width of the image.
-    pixel_nm : float
-        Side of a pixel, in nanometres.
-    """
-    longest = 0.3 * pixels * pixel_nm
-    exponent = np.floor(np.log10(longest))
-    length = max(
-        m * 10.0**e for m in (1, 2, 5) for e in (exponent - 1, exponent) if m * 10.0**e <= longest
-    )
-    label = f"{length:g} nm" if length < 1000 else f"{length / 1000:g} µm"
-    return float(length / pixel_nm), label
-
-
-def _scale_bar(axes: Axes, box: Box, pixel_size: Length | None) -> None:
-    if pixel_size is None or pixel_size.unit not in _NANOMETERS or not pixel_size.value > 0:
-        return
-    length, label = scale_bar_length(box.width, pixel_size.value * _NANOMETERS[pixel_size.unit])
-    right, y = box.x + 0.95 * box.width - 0.5, box.y + 0.94 * box.height - 0.5
-    axes.plot(
-        [right - length, right],
-        [y, y],
-        color="white",
-        linewidth=3,
-        solid_capstyle="butt",
-        path_effects=[withStroke(linewidth=4.5, foreground="black")],
-    )
-    axes.text(
-        right - length / 2,
-        y - 0.025 * box.height,
-        label,
-        color="white",
-        fontsize=8,
-        ha="center",
-        va="bottom",
-        path_effects=[withStroke(linewidth=2, foreground="black")],
-    )
-
-
 def _draw_profile(
     axes: Axes,
     images: Mapping[str, NDArray[Any]],
@@ -282,11 +257,10 @@ def _draw_profile(
     line: Line,
     example: Example,
     theme: Theme,
+    looks: Mapping[str, tuple[str, str]],
 ) -> None:
-    pixel, unit = 1.0, "px"
-    if example.pixel_size is not None and example.pixel_size.unit in _NANOMETERS:
-        pixel, unit = example.pixel_size.value * _NANOMETERS[example.pixel_size.unit] / 1e3, "µm"
-    further = iter(_FURTHER)
+    pixel_nm = nanometers(example.pixel_size)
+    pixel, unit = (1.0, "px") if pixel_nm is None else (pixel_nm / 1e3, "µm")
     for name, image in images.items():
         black, _ = display_range(field.cut(image))
         values = line.profile(image) - black
@@ -296,10 +270,10 @@ def _draw_profile(
         axes.plot(
             distance,
             values,
-            color=theme.lines.get(name) or next(further, theme.ink),
-            linestyle="--" if name == TRUTH else "-",
+            color=looks[name][0],
+            linestyle=looks[name][1],
             linewidth=1.8,
-            label=shortened(name),
+            label=wrapped(name),
         )
     axes.set_xlim(0, line.length * pixel)
     axes.set_xlabel(f"distance along the marked line ({unit})")
@@ -308,7 +282,9 @@ def _draw_profile(
     dress(axes, theme)
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
     within: dict[str, Any] = {"loc": "upper right"}
-    legend = axes.legend(frameon=False, fontsize=8.5, **(beside if len(images) > 2 else within))
+    # So many lines have room beside the profile.
+    size = 8.5 * min(1.0, 11 / sum(len(wrapped(name).splitlines()) for name in images))
+    legend = axes.legend(frameon=False, fontsize=size, **(beside if len(images) > 2 else within))
     for text in legend.get_texts():
         text.set_color(theme.ink)
 

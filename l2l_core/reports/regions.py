@@ -51,6 +51,13 @@ class Line:
         """In pixels."""
         return float(np.hypot(self.end[0] - self.start[0], self.end[1] - self.start[1]))
 
+    @property
+    def frame(self) -> Box:
+        """The least rectangle of pixels that it lies in."""
+        (top, bottom), (left, right) = map(sorted, zip(self.start, self.end, strict=True))
+        y, x = int(np.floor(top)), int(np.floor(left))
+        return Box(y, x, int(np.ceil(bottom)) - y + 1, int(np.ceil(right)) - x + 1)
+
     def profile(self, image: NDArray[Any], width: int = 3) -> NDArray[np.float64]:
         """Return the intensities along the line, a pixel apart, averaged across `width` pixels."""
         steps = round(self.length) + 1
