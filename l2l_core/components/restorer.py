@@ -208,6 +208,14 @@ class Restorer(ABC):
         """
         return None
 
+    def take_remark(self) -> str:
+        """Return in a sentence what was odd about the images since it was last asked for.
+
+        Empty where nothing was.  The core tells it once a restoration, whichever thread, process
+        or machine restored.
+        """
+        return ""
+
     def close(self) -> None:  # noqa: B027 - most restorers hold nothing
         """Give back what the restorer holds on its device."""
 

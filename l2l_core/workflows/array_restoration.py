@@ -18,6 +18,7 @@ from l2l_core.streaming.boxes import Numbers, restore_box, shifted
 from l2l_core.streaming.frame import Frame, put_position, restored_axes
 from l2l_core.streaming.in_memory import tiled
 from l2l_core.workflows.filters import filter_names
+from l2l_core.workflows.odd_images import tell
 from l2l_core.workflows.output_units import UNITS, put_back
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ class Model:
                 progress=shifted(progress, number, count),
             )
             put_position(results, restored, frame, box, kind)
+        tell(self.take_remarks())
         finished = {
             name: reorder(values, frame.output_axes, self.output_axes(axes))
             for name, values in results.items()
@@ -367,6 +369,10 @@ class Model:
         if self.restorer.normalizes or array.dtype.kind != "f" or np.isfinite(array).all():
             return None
         return tuple(m.mean for m in measure_moments(from_array(array, axes)))
+
+    def take_remarks(self) -> list[str]:
+        """Return what was odd about the images since this was last asked for."""
+        return [remark for remark in (self.restorer.take_remark(),) if remark]
 
     def refuse_lost_outputs(self) -> None:
         """Refuse to give every output where some end before a filter; here none does."""

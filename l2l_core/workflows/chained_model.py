@@ -146,6 +146,10 @@ class ChainedModel(Model):
                 "without what follows the model to get every output"
             )
 
+    def take_remarks(self) -> list[str]:
+        """Return what was odd about what the model or a filter got."""
+        return [remark for one in (self.first, *self.filters) for remark in one.take_remarks()]
+
     def close(self) -> None:
         """Give back what the model and its filters hold."""
         for one in (self.first, *self.filters):

@@ -21,6 +21,7 @@ from l2l_core.streaming.residents import device_lock
 from l2l_core.streaming.tile_size import fitted_tile
 from l2l_core.workflows.array_restoration import Model
 from l2l_core.workflows.chained_model import with_fills
+from l2l_core.workflows.odd_images import tell
 from l2l_core.workflows.restoration import RestoreOptions
 from l2l_core.workflows.restore_places import channel_number
 from l2l_core.workflows.streamed_plan import frame_of, input_sides
@@ -171,6 +172,7 @@ class _View:
             outputs=(self.output,),
             lock=device_lock(self.model.restorer.device),
         )
+        tell(self.model.take_remarks())
         return cast(values[self.output], self.options.dtype)
 
     def _once(self) -> Numbers:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 
@@ -41,6 +42,14 @@ class Remarks:
         """Show what looks like filling in the first image; those of one batch are filled alike."""
         if self.new("filling", ""):
             self.show(text)
+
+    def tell_of(self, result: Mapping[str, Sequence[str]]) -> None:
+        """Show what a worker says of filling, and warn of what the method found odd."""
+        for text in result.get("remarks", ()):
+            self.tell_of_filling(text)
+        for text in result.get("odd", ()):
+            if self.new("odd", text):
+                warnings.warn(text, stacklevel=2)
 
     def of_failure(self, image: int, error: Exception, why: str) -> str:
         """Return what is new in the failure of a unit; nothing where all was told before.

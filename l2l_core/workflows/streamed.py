@@ -297,8 +297,7 @@ class StreamedRun:
         item, result = outcome.item, outcome.result or {}
         if "numbers" in result:
             self._note_numbers(item.image, result["numbers"])
-        for remark in result.get("remarks", ()):
-            self._remarks.tell_of_filling(remark)
+        self._remarks.tell_of(result)
         if "restored" in result:
             self._whole[item.image] = result["restored"]
         pixels, now = item.pixels, time.monotonic()

@@ -39,6 +39,7 @@ from l2l_core.streaming.tiling import plan
 from l2l_core.streaming.unit_work import damage, pyramid_unit, restore_unit
 from l2l_core.workflows.chained_model import with_fills
 from l2l_core.workflows.model import load_model
+from l2l_core.workflows.odd_images import listening
 from l2l_core.workflows.restore_whole import restore_whole
 from l2l_core.workflows.worker_fitness import check_there, check_version, seen, sees
 
@@ -211,8 +212,8 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``numbers`` that were taken of the image, where the item brought none, and ``remarks`` on
-        what is odd about it.
+        ``numbers`` that were taken of the image, where the item brought none, with ``remarks`` on
+        what is odd about them, and what the method found ``odd`` about its pixels.
     """
     check_version(context)
     give_back_large_blocks()
@@ -235,6 +236,7 @@ def restore_item(context: Mapping[str, Any], item: UnitItem) -> dict[str, Any]:
             tile=asked,
             lock=device_lock(model.restorer.device),
         )
+        measured["odd"] = model.take_remarks()
     if prod(tile) < prod(asked):
         _remember(facts.run, prod(tile))
     return measured
@@ -380,6 +382,7 @@ def whole_item(context: Mapping[str, Any], item: WholeItem) -> dict[str, Any]:
         model_of(context["model"]) as model,
         device_lock(model.restorer.device),
         seen(item.source, lambda: check_there(source)),
+        listening() as odd,
     ):
         restored = restore_whole(
             model,
@@ -388,4 +391,4 @@ def whole_item(context: Mapping[str, Any], item: WholeItem) -> dict[str, Any]:
             context["options"],
             restart=context["restart"],
         )
-    return {"restored": restored}
+    return {"restored": restored, "odd": odd}

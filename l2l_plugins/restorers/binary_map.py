@@ -35,8 +35,9 @@ class BinaryMapOptions:
         Percentile of the whole plane (volume) above which a pixel is structure; it is then not
         cut into tiles.
     threshold : float, optional
-        Intensity above which a pixel is structure, in the image's units, instead of `percentile`.
-        ``l2l data inspect`` prints the percentiles of an image of any size.
+        Intensity above which a pixel is structure, in the image's units, instead of `percentile`,
+        which has no effect then, given or not.  ``l2l data inspect`` prints the percentiles of an
+        image of any size.
     min_size : int
         Objects of fewer pixels are taken away; 0 keeps all.
     diagonal : bool

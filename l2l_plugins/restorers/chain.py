@@ -131,6 +131,10 @@ class Chain(Restorer):
             outputs = made.restore(np.asarray(outputs["mean"], np.float32, order="C"))
         return outputs
 
+    def take_remark(self) -> str:
+        """Return what was odd about what any of the filters got."""
+        return "; ".join(filter(None, [made.take_remark() for made in self.filters]))
+
     def close(self) -> None:
         """Close every filter."""
         for made in self.filters:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_NO_MAP = (
+    "distance_map got an image that is no map of structure: it has more than two values, and every "
+    "pixel above 0 counts as structure; put binary_map before it, or say with its option threshold "
+    "where structure begins"
+)
+
+
 @define(frozen=True)
 class DistanceMapOptions:
     """Options of :class:`DistanceMap`.
@@ -41,11 +48,14 @@ class DistanceMap(ChannelwiseFilter):
     """Euclidean distance to the structure, :func:`scipy.ndimage.distance_transform_edt`.
 
     It is 0 on the structure.  Where an image has none, it is the limit, or infinite without one.
+    With the threshold 0 it expects a map and tells where it gets another image.
     """
 
     Options = DistanceMapOptions
     name = "distance_map"
     units = "as distances, in pixels where the option spacing says nothing else"
+
+    _remark = ""
 
     def reach(self) -> tuple[int | None, ...]:
         """Return the pixels along each axis that are nearer than the limit."""
@@ -57,6 +67,8 @@ class DistanceMap(ChannelwiseFilter):
 
     def _distance(self, image: NDArray[np.float32]) -> NDArray[Any]:
         structure = np.asarray(image > self.options.threshold)
+        if self.options.threshold == 0 and not _is_map(image):
+            self._remark = _NO_MAP
         limit = np.inf if self.options.limit is None else self.options.limit
         if not structure.any():
             return np.full(image.shape, limit)
@@ -68,3 +80,16 @@ class DistanceMap(ChannelwiseFilter):
     def restore(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return the distances in `batch`, (N, C, [Z,] Y, X) float32 in any units."""
         return each_image(batch, self._distance)
+
+    def take_remark(self) -> str:
+        """Return that an image was no map, where one was none since it was last asked for."""
+        remark, self._remark = self._remark, ""
+        return remark
+
+
+def _is_map(image: NDArray[np.float32]) -> bool:
+    """Whether an image has two values at the most, and one that stands in for missing pixels."""
+    left = image[np.isfinite(image)]
+    for _ in range(3):
+        left = left[left != left[0]] if left.size else left
+    return not left.size

@@ -253,3 +253,32 @@ def test_filters_by_name_are_followed_as_models_are():
 def test_what_cannot_follow_is_refused(then, error, says):
     with pytest.raises(error, match=says):
         load_model("identity", then=then)
+
+
+@pytest.mark.parametrize("name", ["out.zarr", "out.tif"])
+@pytest.mark.parametrize("workers", [None, 2])
+def test_distances_of_no_map_are_told_of_once_a_restoration(workers, name, tmp_path):
+    write_image(tmp_path / "in.ome.zarr", noise(70, 81), "YX")
+    with load_model("gaussian:sigma=1", then=["distance_map:limit=3"]) as model:
+        for number in range(2):
+            with pytest.warns(UserWarning, match="is no map of structure") as told:
+                restore_file(
+                    *(model, tmp_path / "in.ome.zarr", tmp_path / f"{number}-{name}"),
+                    unit=32 if name.endswith(".zarr") else None,
+                    workers=workers,
+                )
+            assert len(told) == 1
+
+
+def test_distances_of_no_map_are_a_warning_in_memory_and_of_what_is_lazy(tmp_path):
+    write_image(tmp_path / "in.ome.zarr", noise(40, 41), "YX")
+    for then in (["distance_map:limit=3"], ["chain:steps=[{name='distance_map'}]"]):
+        with (
+            load_model("gaussian:sigma=1", then=then) as model,
+            pytest.warns(UserWarning, match="put binary_map before it"),
+        ):
+            model.restore(noise(40, 41))
+    with load_model("distance_map:limit=3") as model:
+        lazy = restore_lazy(model, tmp_path / "in.ome.zarr")
+        with pytest.warns(UserWarning, match="put binary_map before it"):
+            lazy.compute()

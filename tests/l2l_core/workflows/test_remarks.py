@@ -2,6 +2,8 @@
 
 import pickle
 
+import pytest
+
 from l2l_core.errors import DamagedChunksError, ImageError
 from l2l_core.streaming.errands import portable
 from l2l_core.workflows.remarks import Remarks
@@ -27,3 +29,13 @@ def test_another_failure_is_told_of_once_for_each_image():
     why = "no memory"
     told = [remarks.of_failure(image, ImageError(why), why) for image in (0, 0, 1)]
     assert told == [why, "", why]
+
+
+def test_what_a_method_found_odd_is_a_warning_once():
+    shown = []
+    remarks = Remarks(shown.append)
+    results = [{"remarks": ["filled"], "odd": odd} for odd in (["no map"], ["no map", "flat"], [])]
+    with pytest.warns(UserWarning, match=r"no map|flat") as told:
+        list(map(remarks.tell_of, results))
+    assert [str(one.message) for one in told] == ["no map", "flat"]
+    assert shown == ["filled"]

@@ -93,3 +93,33 @@ def test_without_structure_the_distance_is_the_limit_or_infinite():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(OptionsError, match=message):
         distance_map(**options)
+
+
+def grey():
+    return np.random.default_rng(1).random((1, 1, 12, 13), np.float32)
+
+
+def test_an_image_that_is_no_map_is_told_of_once_and_keeps_its_distances():
+    restorer = distance_map(limit=3.0)
+    image = grey()
+    image[..., :6] = 0.0
+    restored = restorer.restore(image)["mean"][0, 0]
+    np.testing.assert_allclose(restored, nearest(image[0, 0] > 0, (1, 1), 3.0), rtol=1e-6)
+    assert "is no map of structure" in (told := restorer.take_remark())
+    assert "binary_map" in told
+    assert restorer.take_remark() == ""
+
+
+def test_maps_and_what_has_a_threshold_are_told_of_by_nobody():
+    mapped = (grey() > 0.5).astype(np.float32) * 255
+    filled = mapped.copy()
+    # As the core fills a map with the mean of its channel.
+    filled[..., 3, 4:6] = mapped.mean()
+    for restorer, image in (
+        (distance_map(), mapped),
+        (distance_map(), filled),
+        (distance_map(), np.full_like(mapped, np.nan)),
+        (distance_map(threshold=0.5), grey()),
+    ):
+        restorer.restore(image)
+        assert restorer.take_remark() == ""
