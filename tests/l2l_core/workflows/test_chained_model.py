@@ -18,7 +18,7 @@ from l2l_core.workflows.chained_model import ChainedModel
 from l2l_core.workflows.lazy import restore_lazy
 from l2l_core.workflows.model import load_model
 from l2l_core.workflows.restoration import Silent
-from l2l_core.workflows.restore import restore_file
+from l2l_core.workflows.restore import restore_file, restore_files
 
 TOP_HAT = "white_top_hat:size=5"
 MAP = "binary_map:threshold=600, min_size=4"
@@ -268,6 +268,19 @@ def test_distances_of_no_map_are_told_of_once_a_restoration(workers, name, tmp_p
                     workers=workers,
                 )
             assert len(told) == 1
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_distances_of_no_map_are_told_of_once_a_batch_of_files(workers, tmp_path):
+    sources = [tmp_path / f"{number}.npy" for number in range(3)]
+    for number, source in enumerate(sources):
+        np.save(source, noise(40, 41, seed=number))
+    with (
+        load_model("distance_map:limit=3") as model,
+        pytest.warns(UserWarning, match="is no map of structure") as told,
+    ):
+        restore_files(model, sources, tmp_path / "out", workers=workers)
+    assert len(told) == 1
 
 
 def test_distances_of_no_map_are_a_warning_in_memory_and_of_what_is_lazy(tmp_path):
