@@ -60,7 +60,8 @@ class Table:
         key = group, method
         if key not in self._known:
             self._known[key] = read_scores(self._study, group, method)
-        found = [row[metric] for row in self._known[key].values() if isfinite(row[metric])]
+        found = [row.get(metric, nan) for row in self._known[key].values()]
+        found = [value for value in found if isfinite(value)]
         return sum(found) / len(found) if found else nan
 
     def more(self, specimen, metric, method, other):

@@ -76,12 +76,14 @@ def write_claim(study, number, found, folder):
 
 
 def _counts(found):
-    counts = {
-        said: sum(one.outcome == outcome for one in found)
-        for outcome, said in (("holds", "hold"), ("open", "are open"), ("fails", "fail"))
+    words = {
+        "holds": ("holds", "hold"),
+        "open": ("is open", "are open"),
+        "fails": ("fails", "fail"),
     }
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f"Of {len(found)} statements {said}."
+    counts = {outcome: sum(one.outcome == outcome for one in found) for outcome in words}
+    said = [f"{n} {words[outcome][n > 1]}" for outcome, n in counts.items() if n]
+    return f"Of {len(found)} statements {', '.join(said)}."
 
 
 def _row(one):

@@ -163,7 +163,14 @@ def dots_figure(table, dots):
         dress(axes, LIGHT)
         axes.grid(visible=False, axis="x")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=4 if columns > 1 else 2,
+        frameon=False,
+        fontsize=8.5,
+    )
     return figure
 
 
@@ -193,7 +200,7 @@ def crops_figure(study, crops, read):
             axes.spines[:].set_visible(False)
             if number == 0:
                 axes.set_title(named(method), fontsize=9)
-        said = specimen if channel is None else f"{specimen}\n{STRUCTURES[channel]}"
+        said = specimen if channel is None else STRUCTURES[channel]
         line[0].set_ylabel(said.replace("_", "\n"), fontsize=9)
     return figure
 
