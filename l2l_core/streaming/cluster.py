@@ -144,7 +144,7 @@ class Cluster(Workers):
         with ExitStack() as stack:
             stack.enter_context(quiet())
             # Nobody waits in silence for an address that was mistyped.
-            options.get("notice", _quiet)(
+            (options.get("notice") or _quiet)(
                 f"asking for the scheduler {address}; waiting up to {timeout:g} s for its answer"
             )
             address = address_of(address, timeout)
