@@ -96,8 +96,9 @@ SCALES = {
             "train.steps_per_epoch=1",
             "train.batch_size=1",
             "patches.shape=[64, 64]",
+            "data.validation=0",
         ),
-        12,
+        8,
         1,
     ),
 }
