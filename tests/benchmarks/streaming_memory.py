@@ -72,7 +72,16 @@ def _restore(model, image, out, *options):
     )
 
 
-def measure(repeats, *, side=8192, unit=2048, network_side=1024, network_unit=256, csbdeep=True):
+def measure(
+    repeats,
+    *,
+    side=8192,
+    unit=2048,
+    network_side=1024,
+    network_unit=256,
+    csbdeep=True,
+    all_times=TIMES,
+):
     about = machine()
     rows, raw = [], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +94,7 @@ def measure(repeats, *, side=8192, unit=2048, network_side=1024, network_unit=25
         }
         for name, (model, first, one, options) in cases.items():
             found = []
-            for times in TIMES:
+            for times in all_times:
                 image = place / "image.zarr"
                 mosaic(image, (first * times, first * times), part=one)
                 size, seconds = _restore(
@@ -96,7 +105,7 @@ def measure(repeats, *, side=8192, unit=2048, network_side=1024, network_unit=25
             raw[name] = found
             rows.append(_row(name, found))
         if csbdeep:
-            raw["CSBDeep"] = found = _csbdeep(place, network_side)
+            raw["CSBDeep"] = found = _csbdeep(place, network_side, all_times)
             rows.append(_row("CSBDeep, CARE of kernel 3", found))
     return Result(
         title="Peak memory against the size of the image",
@@ -118,13 +127,13 @@ def _row(name, found):
     return [name, sides, sizes, f"{found[-1]['bytes'] / found[0]['bytes']:.2f}"]
 
 
-def _csbdeep(place, side):
+def _csbdeep(place, side, all_times):
     import numpy as np
     import tifffile
     import zarr
 
     found = []
-    for times in TIMES:
+    for times in all_times:
         mosaic(place / "image.zarr", (side * times, side * times), part=side)
         tifffile.imwrite(place / "image.tif", np.asarray(zarr.open_array(place / "image.zarr")[:]))
         command = [sys.executable, "-c", CSBDEEP, place / "image.tif", place, 4 * times]
