@@ -34,6 +34,13 @@ from l2l_core.components.registry import registry
     is_flag=True,
     help="Fit gain and offset of each plane to the reference first, for images in other units.",
 )
+@click.option(
+    "--maps",
+    type=click.Path(),
+    metavar="DIR",
+    help="Write where both images differ, as images and as pictures: for each metric that has a "
+    "map (nrmse, rse), or for these two.",
+)
 @click.option("--axes", help="Axes of both, where the files do not say, such as ZYX.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(
@@ -42,6 +49,7 @@ def command(
     metrics: tuple[str, ...],
     data_range: float | None,
     fit_gain: bool,
+    maps: str | None,
     axes: str | None,
     as_json: bool,
 ) -> None:
@@ -52,10 +60,13 @@ def command(
     """
     from l2l_core.workflows.evaluate import evaluate, metric_name, metric_unit, split_metrics
 
+    if maps and reference is None:
+        raise click.UsageError("--maps shows differences from a reference; give --reference too")
+    names = [name for text in metrics for name in split_metrics(text)]
     scores = evaluate(
         image,
         reference,
-        metrics=[name for text in metrics for name in split_metrics(text)],
+        metrics=names,
         data_range=data_range,
         fit=fit_gain,
         axes=axes,
@@ -79,9 +90,16 @@ def command(
             "warning: a PSNR below 0 dB, whose error exceeds the data range, comes of images in "
             "different units; --fit-gain fits gain and offset first"
         )
+    written: list[str] = []
+    if maps and reference is not None:
+        from l2l_core.workflows.error_maps import write_error_maps
+
+        paths = write_error_maps(image, reference, maps, names, fit=fit_gain, axes=axes)
+        written = [str(path) for path in paths]
     units = {name: metric_unit(name) for name in scores.values}
     if as_json:
-        say_json({"image": image, "reference": reference, **scores.to_dict(), "units": units})
+        found = {"image": image, "reference": reference, **scores.to_dict(), "units": units}
+        say_json({**found, "maps": written} if maps else found)
         return
     planes = len(scores.gains)
     rows = [("metric", "mean", "std" if planes > 1 else "", "unit", "better", "data range")]
@@ -108,3 +126,5 @@ def command(
             for gain, offset in zip(scores.gains, scores.offsets, strict=True)
         )
         say(f"fitted before: {fitted}")
+    for path in written:
+        say(f"wrote {path}")

@@ -55,6 +55,35 @@ class Metric(ABC):
             fit.
         """
 
+    def error_map(
+        self,
+        image: NDArray[Any],
+        reference: NDArray[Any],
+        *,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float64] | None:
+        """Return where a plane differs from its reference; None, as here, for no such map.
+
+        Parameters
+        ----------
+        image, reference : ndarray, (Y, X)
+            Of one shape and in the same units, any real dtype.
+        mask : ndarray of bool, (Y, X), optional
+            Pixels that count; all where it is left out.
+
+        Returns
+        -------
+        ndarray of float64, (Y, X), or None
+            The larger, the more both differ there, in units of the reference; NaN where nothing
+            counts.
+
+        Raises
+        ------
+        ImageError
+            If the shapes differ.
+        """
+        return None
+
 
 class MergeableMetric(Metric):
     """A metric that also runs over an image in pieces, in any order and grouping.

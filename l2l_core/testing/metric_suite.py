@@ -221,6 +221,21 @@ class MetricSuite:
             wrong[..., 2:7] = np.nan
             self._close(self._value(wrong, reference, mask=mask), expected, "NaN outside")
 
+    def test_an_error_map_has_a_value_for_each_pixel(self) -> None:
+        """Where there is a map, it has the plane's shape, and no value where nothing counts."""
+        for image, reference in self._pairs():
+            if not self._record("needs_reference") or image.ndim != 2:
+                continue
+            mask = np.ones(image.shape, dtype=bool)
+            mask[:, :4] = False
+            found = self._made().error_map(image, reference, mask=mask)
+            if found is None:
+                continue
+            assert found.shape == image.shape, f"{found.shape} for an image of {image.shape}"
+            assert np.isfinite(found[mask]).all(), "a pixel that counts has no value"
+            assert np.isnan(found[~mask]).all(), "a pixel that does not count has a value"
+            assert (found[mask] >= 0).all(), "an error below 0"
+
     def test_nan_is_never_passed_over(self) -> None:
         """A NaN that counts gives a sentence or NaN, not a number over the other pixels."""
         image, reference = next(self._pairs())

@@ -225,6 +225,16 @@ class ResolutionScaledError(PlanewiseMetric):
             span = checked_range(data_range, self.title)
         return found.rmse / span
 
+    def error_map(
+        self,
+        image: NDArray[Any],
+        reference: NDArray[Any],
+        *,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the absolute errors after the blur, gain and offset that fit best."""
+        return resolution_scaled_errors(image, reference, max_sigma=self.max_sigma, mask=mask).map
+
 
 @define(frozen=True)
 class ResolutionScaledPearson(PlanewiseMetric):

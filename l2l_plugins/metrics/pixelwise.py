@@ -153,6 +153,18 @@ class Nrmse(MomentMetric):
         }[self.normalization]
         return sqrt(state.error_square / state.count) / strength if strength > 0 else nan
 
+    def error_map(
+        self,
+        image: NDArray[Any],
+        reference: NDArray[Any],
+        *,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the root mean square difference in a square of 7 pixels around each pixel."""
+        from l2l_plugins.metrics.error_maps import rms_map
+
+        return rms_map(image, reference, mask=mask)
+
 
 @define(frozen=True)
 class Pearson(MomentMetric):
