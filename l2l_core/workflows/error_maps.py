@@ -96,8 +96,13 @@ def write_error_maps(
             pixel_size=pixel_size,
             provenance={"error map": name, "image": str(image), "reference": str(reference)},
         )
-        shown = {"image": images[middle], "reference": references[middle], name: maps[middle]}
-        write_panel_png(png, Example(name=name, images=shown, pixel_size=pixel_size.get("Y")))
+        shown = {
+            "image": images[middle],
+            "reference": references[middle],
+            f"map of {name}": maps[middle],
+        }
+        example = Example(name=name, images=shown, pixel_size=pixel_size.get("Y"))
+        write_panel_png(png, example, profile=False)
     return (*(tiff for tiff, _ in places.values()), *(png for _, png in places.values()))
 
 
