@@ -217,7 +217,7 @@ class Study:
             yield Training(group, scheme, loss)
 
     def by_patch(self) -> Iterator[Training]:
-        """Yield networks whose validation is by patch, from half as many images."""
+        """Yield networks whose validation is by patch, in the images that they train on."""
         for seed in self.scale.seeds:
             yield Training(Group("actin", seed), "patch", "mae")
 
