@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from l2l_core.cli import method_options
 from l2l_core.cli.output import columns, say, say_json
 
 _ACROSS = 4
@@ -13,27 +14,9 @@ _ACROSS = 4
 @click.command()
 @click.argument("sources", metavar="CONFIG|RUN...", nargs=-1, type=click.Path())
 @click.option("--out", required=True, type=click.Path(), help="Folder to make.")
-@click.option(
-    "--loss",
-    "losses",
-    multiple=True,
-    metavar="NAME[:OPTIONS]",
-    help="Train with this loss instead of the configuration's; may be repeated.",
-)
-@click.option(
-    "--variant",
-    "variants",
-    multiple=True,
-    metavar="'LABEL KEY=VALUE ...'",
-    help="Train with these changes to the configuration; may be repeated.",
-)
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="NAME[:OPTIONS]",
-    help="Filter to compare with, tuned on the training images with tune=true; may be repeated.",
-)
+@method_options.loss
+@method_options.variant
+@method_options.filter_
 @click.option(
     "--no-training",
     is_flag=True,
@@ -43,12 +26,7 @@ _ACROSS = 4
     "--input", "input_", default="", type=click.Path(), help="Images that nothing is trained on."
 )
 @click.option("--target", default="", type=click.Path(), help="Their benchmarks.")
-@click.option(
-    "--truth",
-    default="",
-    type=click.Path(),
-    help="Truth of simulated specimens, for metrics that need it.",
-)
+@method_options.truth
 @click.option(
     "--hold-out",
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
@@ -67,14 +45,8 @@ _ACROSS = 4
     help="Metric instead of the usual ones, such as ms_ssim:scales=5,filter_size=7; may be "
     "repeated, or several separated by commas.",
 )
-@click.option("--resume", is_flag=True, help="Go on with what is in --out.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a value of the configuration for all methods; may be repeated.",
-)
+@method_options.resume
+@method_options.overrides
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(
     sources: tuple[str, ...],

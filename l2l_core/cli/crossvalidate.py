@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from l2l_core.cli import method_options
 from l2l_core.cli.output import columns, say, say_json
 
 
@@ -42,27 +43,9 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of draws and folds."
 )
-@click.option(
-    "--loss",
-    "losses",
-    multiple=True,
-    metavar="NAME[:OPTIONS]",
-    help="Train with this loss instead of the configuration's; may be repeated.",
-)
-@click.option(
-    "--variant",
-    "variants",
-    multiple=True,
-    metavar="'LABEL KEY=VALUE ...'",
-    help="Train with these changes to the configuration; may be repeated.",
-)
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="NAME[:OPTIONS]",
-    help="A filter to compare with, such as gaussian:tune=true; may be repeated.",
-)
+@method_options.loss
+@method_options.variant
+@method_options.filter_
 @click.option("--no-training", is_flag=True, help="Only the filters.")
 @click.option(
     "--metric",
@@ -72,25 +55,14 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     help="Metric instead of nrmse and ms_ssim with 5 scales; may be repeated, or several "
     "separated by commas.",
 )
-@click.option(
-    "--truth",
-    default="",
-    type=click.Path(),
-    help="True images of simulated specimens, for metrics that need the truth.",
-)
+@method_options.truth
 @click.option(
     "--fixed-epochs",
     is_flag=True,
     help="Take train.epochs as it is, not in proportion to the number of images.",
 )
-@click.option("--resume", is_flag=True, help="Go on with what is in --out.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a value of the configuration for all methods; may be repeated.",
-)
+@method_options.resume
+@method_options.overrides
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def command(
     config: str,
